@@ -1,0 +1,222 @@
+import type { ProtocolRange, Session } from "./session.ts";
+
+/** Opaque name of one run, chosen by the client, unique on its connection. */
+export type RunId = number | string;
+
+export interface InitializeParams {
+  readonly protocol: ProtocolRange;
+  readonly client: { readonly name: string; readonly version: string; readonly buildId: string; readonly pid: number };
+  /** At least 32 hexadecimal digits, new for every connection. */
+  readonly nonce: string;
+  readonly namespace: { readonly host: string; readonly mnt: string };
+}
+
+export interface InitializeResult {
+  readonly protocol: number;
+  readonly server: {
+    readonly version: string;
+    readonly buildId: string;
+    readonly pid: number;
+    readonly startedAt: number;
+  };
+  readonly nonce: string;
+  /** HMAC-SHA256(secret, proofText(client nonce, server nonce, "server")), "" over a pipe. */
+  readonly proof: string;
+  readonly capabilities: { readonly methods: readonly string[]; readonly maxFrame: number };
+  /** Lines for the person, to be shown once. */
+  readonly notices: readonly string[];
+}
+
+export interface InitializedParams {
+  readonly proof: string;
+}
+
+export interface RunStartParams extends Session {
+  readonly runId: RunId;
+  readonly argv: readonly string[];
+  /** Arguments whose bytes are not UTF-8: index in argv -> base64 of the bytes (R40). */
+  readonly argvBytes?: Readonly<Record<string, string>>;
+}
+
+export interface RunStartResult {
+  readonly exitCode: number;
+  /** The signal the command should be seen to have died of. */
+  readonly signal?: string;
+  /** A program that the client must become (`pipd run`, `exec`, `shell`). */
+  readonly exec?: {
+    readonly file: string;
+    readonly args: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+    readonly cwd: string;
+  };
+  /** Time in the daemon, from the request to the end of the run. */
+  readonly elapsedMs: number;
+}
+
+export interface RunOutputParams {
+  readonly runId: RunId;
+  readonly fd: 1 | 2;
+  /** 1, 2, 3, ... within a run. */
+  readonly seq: number;
+  readonly data: string;
+}
+
+export interface PromptParams {
+  readonly runId: RunId;
+  readonly kind: "confirm" | "text" | "password" | "select";
+  /** Printed as it is, without a line end. */
+  readonly message: string;
+  readonly choices?: readonly string[];
+  readonly default?: string;
+}
+
+/** The line without its end, or `cancelled` when input has ended. */
+export type PromptResult = { readonly value: string } | { readonly cancelled: true };
+
+/** `data` is base64. */
+export type ReadStdinResult = { readonly data: string } | { readonly eof: true };
+
+export interface WorkDoneProgress {
+  readonly kind: "begin" | "report" | "end";
+  readonly title?: string;
+  readonly message?: string;
+  readonly percentage?: number;
+}
+
+export interface DaemonStatus {
+  readonly pid: number;
+  readonly version: string;
+  readonly buildId: string;
+  readonly startedAt: number;
+  readonly uptimeMs: number;
+  readonly state: "serving" | "retiring";
+  /** Why this daemon was started in place of another, when it was. */
+  readonly startReason?: string;
+  readonly socket: string;
+  readonly folders: {
+    readonly runtime: string;
+    readonly state: string;
+    readonly cache: string;
+    readonly config: string;
+  };
+  readonly logPath: string;
+  readonly connections: number;
+  readonly runs: readonly {
+    readonly pid: number;
+    readonly command: string;
+    readonly cwd: string;
+    readonly elapsedMs: number;
+  }[];
+  readonly runsServed: number;
+  readonly memory: { readonly rss: number; readonly heapUsed: number };
+  /** Time without work after which the daemon leaves; 0 is never. */
+  readonly idleExitMs: number;
+  /** The same facts as text for a person. */
+  readonly text: string;
+}
+
+/** Which environment a query is about, found as a command of that caller would find it. */
+export interface EnvironmentParams {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** As `--python`: a path, or absent. */
+  readonly python?: string;
+}
+
+export interface EnvironmentResult {
+  readonly root: string;
+  readonly executable: string;
+  readonly version: string;
+  readonly implementation: string;
+  readonly isVirtual: boolean;
+  readonly searchPath: readonly string[];
+}
+
+export interface InstalledParams extends EnvironmentParams {
+  /** Of an earlier answer: "not modified" is then answered without the list. */
+  readonly etag?: string;
+}
+
+export interface InstalledPackage {
+  readonly name: string;
+  readonly version: string;
+  readonly location: string;
+  readonly editable?: string;
+}
+
+export type InstalledResult =
+  | { readonly etag: string; readonly packages: readonly InstalledPackage[] }
+  | { readonly etag: string; readonly notModified: true };
+
+/** Every method, once: parameters and result. `result: void` is a notification. */
+export interface Methods {
+  initialize: { params: InitializeParams; result: InitializeResult };
+  initialized: { params: InitializedParams; result: void };
+  ping: { params: object; result: { readonly pid: number } };
+  "run/start": { params: RunStartParams; result: RunStartResult };
+  "run/accepted": { params: { readonly runId: RunId }; result: void };
+  "run/output": { params: RunOutputParams; result: void };
+  "run/ack": { params: { readonly runId: RunId; readonly seq: number }; result: void };
+  "run/status": { params: { readonly runId: RunId; readonly text: string }; result: void };
+  "run/prompt": { params: PromptParams; result: PromptResult };
+  "run/readStdin": { params: { readonly runId: RunId; readonly max: number }; result: ReadStdinResult };
+  "run/resize": { params: { readonly runId: RunId; readonly cols: number; readonly rows: number }; result: void };
+  "run/signal": { params: { readonly runId: RunId; readonly name: string }; result: void };
+  "$/cancelRequest": { params: { readonly id: number | string }; result: void };
+  "$/progress": { params: { readonly token: RunId; readonly value: WorkDoneProgress }; result: void };
+  "daemon/status": { params: object; result: DaemonStatus };
+  "daemon/stop": { params: { readonly force?: boolean }; result: { readonly pid: number } };
+  "daemon/retire": { params: { readonly reason: string; readonly graceMs?: number }; result: { readonly pid: number } };
+  "daemon/log": {
+    params: { readonly lines?: number };
+    result: { readonly path: string; readonly lines: readonly string[] };
+  };
+  "environment/resolve": { params: EnvironmentParams; result: EnvironmentResult };
+  "packages/installed": { params: InstalledParams; result: InstalledResult };
+}
+
+export type MethodName = keyof Methods;
+export type Params<Name extends MethodName> = Methods[Name]["params"];
+export type Result<Name extends MethodName> = Methods[Name]["result"];
+
+/** How a method travels and whether a client may send it again when it does not know what became of it. */
+export interface MethodTraits {
+  readonly kind: "request" | "notification";
+  readonly from: "client" | "server" | "both";
+  readonly effect: "idempotent" | "mutating";
+}
+
+const request = (effect: MethodTraits["effect"], from: MethodTraits["from"] = "client"): MethodTraits => ({
+  kind: "request",
+  from,
+  effect,
+});
+const notification = (from: MethodTraits["from"], effect: MethodTraits["effect"] = "idempotent"): MethodTraits => ({
+  kind: "notification",
+  from,
+  effect,
+});
+
+/** The same list for code that runs; protocol/README.md describes each, and a test compares. */
+export const METHODS: Readonly<Record<MethodName, MethodTraits>> = {
+  initialize: request("idempotent"),
+  initialized: notification("client"),
+  ping: request("idempotent"),
+  "run/start": request("mutating"),
+  "run/accepted": notification("server"),
+  "run/output": notification("server", "mutating"),
+  "run/ack": notification("client"),
+  "run/status": notification("server"),
+  "run/prompt": request("mutating", "server"),
+  "run/readStdin": request("mutating", "server"),
+  "run/resize": notification("client"),
+  "run/signal": notification("client", "mutating"),
+  "$/cancelRequest": notification("both"),
+  "$/progress": notification("server"),
+  "daemon/status": request("idempotent"),
+  "daemon/stop": request("mutating"),
+  "daemon/retire": request("mutating"),
+  "daemon/log": request("idempotent"),
+  "environment/resolve": request("idempotent"),
+  "packages/installed": request("idempotent"),
+};

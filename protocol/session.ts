@@ -1,0 +1,185 @@
+/** What the client knows of the terminal at the other end. Everything that colours, wraps or animates text is decided from this, per request (R46, R47). */
+export interface TerminalFacts {
+  /** Whether descriptor 0, 1 and 2 are terminals. */
+  readonly in: boolean;
+  readonly out: boolean;
+  readonly err: boolean;
+  /** Width and height in cells; 80 and 24 where unknown. */
+  readonly cols: number;
+  readonly rows: number;
+  /** Bits per colour that the output may use: 1 (none), 4, 8 or 24. Counts NO_COLOR, FORCE_COLOR and TERM of this request. */
+  readonly colors: 1 | 4 | 8 | 24;
+}
+
+/** The world of one caller: what a process would have inherited, carried over the wire (R38). */
+export interface Session {
+  /** Absolute. */
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly umask: number;
+  /** `LC_ALL`, else `LC_CTYPE`, else `LANG`, else "C", as the caller's environment has it. */
+  readonly locale: string;
+  readonly tty: TerminalFacts;
+  readonly pid: number;
+  /** Whether a person can be asked: descriptor 0 is a terminal. Questions are still sent when it is not: piped answers are read. */
+  readonly interactive: boolean;
+}
+
+/** The range of protocol majors one side can speak. */
+export interface ProtocolRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+export const PROTOCOL: ProtocolRange = { min: 1, max: 1 };
+
+/** The folders one daemon serves. Two callers with a different value in any of them get different daemons, because the key of the socket is made from all of them. */
+export interface PipdFolders {
+  /** Where sockets and locks lie: the parent of one folder per daemon. */
+  readonly runtime: string;
+  readonly state: string;
+  readonly cache: string;
+  readonly config: string;
+}
+
+/** What of the machine and the user decides the folders. Empty variables count as unset (R1). */
+export interface FolderFacts {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly uid: number;
+  readonly home: string;
+  /** The system's folder for temporary files when `TMPDIR` is not set. */
+  readonly temporary: string;
+}
+
+const absolute = (value: string | undefined): string | undefined =>
+  value?.startsWith("/") ? value.replace(/(?<=.)\/+$/, "") : undefined;
+
+/** The runtime folders to try, best first (R1). The first that can be made and is private (R2) is taken. */
+export function runtimeCandidates({ env, uid, home, temporary }: FolderFacts): readonly string[] {
+  const chosen = absolute(env["PIPD_RUNTIME_DIR"]);
+  if (chosen !== undefined) return [chosen];
+  const xdg = absolute(env["XDG_RUNTIME_DIR"]);
+  const candidates = [
+    ...(xdg === undefined ? [] : [`${xdg}/pipd`]),
+    `/run/user/${uid}/pipd`,
+    `${absolute(env["TMPDIR"]) ?? temporary}/pipd-${uid}`,
+    `${home}/.cache/pipd/run`,
+  ];
+  return [...new Set(candidates)];
+}
+
+/** The other folders, by the XDG base directory specification: `$XDG_STATE_HOME/pipd` and so on. */
+export function userFolders({ env, home }: FolderFacts): Omit<PipdFolders, "runtime"> {
+  return {
+    state: `${absolute(env["XDG_STATE_HOME"]) ?? `${home}/.local/state`}/pipd`,
+    cache: `${absolute(env["XDG_CACHE_HOME"]) ?? `${home}/.cache`}/pipd`,
+    config: `${absolute(env["XDG_CONFIG_HOME"]) ?? `${home}/.config`}/pipd`,
+  };
+}
+
+/** What makes a daemon unreachable for a process that sees another machine or another file system through the same folder (R36). */
+export interface Namespace {
+  readonly host: string;
+  /** The mount namespace's id on Linux, "" elsewhere. */
+  readonly mnt: string;
+}
+
+/** The text whose hash names a daemon's folder below the runtime folder. */
+export function daemonIdentity(folders: PipdFolders, namespace: Namespace): string {
+  return JSON.stringify([PROTOCOL.max, folders.state, folders.cache, folders.config, namespace.host, namespace.mnt]);
+}
+
+/** The files of one daemon, all inside `<runtime>/<first 12 hex digits of sha256 of its identity>`. */
+export interface DaemonPaths {
+  readonly folder: string;
+  /** The public name of the socket. */
+  readonly socket: string;
+  /** SQLite file that the living daemon holds exclusively. Nobody else opens it: reading it in the holder would drop the lock. */
+  readonly lock: string;
+  /** 64 hex digits, new with every start of the daemon. */
+  readonly token: string;
+  /** Pid, start time, build: for people, never trusted. */
+  readonly about: string;
+  /** Exists while one client is starting a daemon. */
+  readonly spawning: string;
+}
+
+export function daemonPaths(runtime: string, identityHash: string): DaemonPaths {
+  const folder = `${runtime}/${identityHash.slice(0, 12)}`;
+  return {
+    folder,
+    socket: `${folder}/sock`,
+    lock: `${folder}/lock.db`,
+    token: `${folder}/token`,
+    about: `${folder}/daemon.json`,
+    spawning: `${folder}/spawning`,
+  };
+}
+
+/** The longest name the socket is bound or dialled under, for the length check (R6): the private name has the daemon's pid in it. */
+export function longestSocketName(folder: string): string {
+  return `${folder}/.s.4194304`;
+}
+
+/** Bytes that fit in `sun_path` (R6). */
+export function socketPathLimit(platform: string): number {
+  return platform === "linux" ? 107 : 103;
+}
+
+/** What `lstat` or `fstat` said of a folder or socket. */
+export interface OwnershipFacts {
+  readonly isDirectory: boolean;
+  readonly isSymbolicLink: boolean;
+  readonly uid: number;
+  readonly mode: number;
+}
+
+/**
+ * Why a folder is not private to `uid`, in one line that names path, owner and mode, or undefined when it is (R2).
+ * `tooOpen` is the one fault its owner may mend by a chmod.
+ */
+export function folderFault(
+  path: string,
+  facts: OwnershipFacts,
+  uid: number,
+): { readonly reason: string; readonly tooOpen: boolean } | undefined {
+  const owner = `owner ${facts.uid}, mode ${(facts.mode & 0o7777).toString(8).padStart(4, "0")}`;
+  if (facts.isSymbolicLink) return { reason: `${path} is a symbolic link (${owner})`, tooOpen: false };
+  if (!facts.isDirectory) return { reason: `${path} is not a folder (${owner})`, tooOpen: false };
+  if (facts.uid !== uid)
+    return { reason: `${path} belongs to another user (${owner}, expected owner ${uid})`, tooOpen: false };
+  if ((facts.mode & 0o077) !== 0)
+    return { reason: `${path} is open to other users (${owner}, expected mode 0700)`, tooOpen: true };
+  return undefined;
+}
+
+/** What each side of the handshake proves with the secret: HMAC-SHA256 over this text (R9). */
+export function proofText(clientNonce: string, serverNonce: string, side: "client" | "server"): string {
+  return `${clientNonce}\n${serverNonce}\n${side}`;
+}
+
+/** A build of pipd: its version, when it was built (ms since 1970) and a hash of its content, written `0.1.0+1763826523000.3f2a9c01`. */
+export interface Build {
+  readonly version: string;
+  readonly builtAt: number;
+  readonly hash: string;
+}
+
+/** Reads a build id; a text of another form becomes version "0", so that anything is newer than it. */
+export function parseBuildId(text: string): Build {
+  const match = /^(\d+(?:\.\d+)*[^+]*)\+(\d+)\.([0-9a-f]+)$/.exec(text.trim());
+  return match === null
+    ? { version: "0", builtAt: 0, hash: text.trim() }
+    : { version: match[1]!, builtAt: Number(match[2]), hash: match[3]! };
+}
+
+/** Negative, zero or positive as `left` is older than, the same as or newer than `right`: by version numbers, then by time of building. */
+export function compareBuilds(left: Build, right: Build): number {
+  const a = left.version.split(/[.-]/).map(Number);
+  const b = right.version.split(/[.-]/).map(Number);
+  for (let index = 0; index < Math.max(a.length, b.length); index++) {
+    const difference = (a[index] || 0) - (b[index] || 0);
+    if (difference !== 0) return difference;
+  }
+  return left.builtAt - right.builtAt || (left.hash < right.hash ? -1 : left.hash > right.hash ? 1 : 0);
+}
