@@ -1,0 +1,122 @@
+import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, statSync, utimesSync } from "node:fs";
+import { errnoOf } from "../std/errors.ts";
+import { executableMode, folderMode, plainMode } from "./target.ts";
+
+/** Files of one folder that are to appear in another one under the same names. Both folders absolute. */
+export interface LinkGroup {
+  readonly from: string;
+  readonly to: string;
+  readonly names: readonly string[];
+}
+
+export type LinkMethod = "reflink" | "hardlink" | "copy";
+
+/** A part of a transaction's work that one thread does on its own. Plain values only, so that it can be posted to a worker. */
+export interface LinkShard {
+  readonly method: LinkMethod;
+  readonly umask: number;
+  /** Folders to make, parents first. One that is there already is left as it is. */
+  readonly folders: readonly string[];
+  readonly groups: readonly LinkGroup[];
+  /** One Int32 of shared memory; the shard stops before the next file once it is not 0. */
+  readonly stop: SharedArrayBuffer;
+}
+
+/** Why a shard stopped early. `errno` is Node's name (`EEXIST`, `ENOSPC`, ...), or `ABORTED` for `stop`. */
+export interface ShardFailure {
+  readonly errno: string;
+  readonly path: string;
+}
+
+/** Errors come back as a value: their properties do not survive the way out of a worker. */
+export interface ShardResult {
+  readonly linked: number;
+  readonly copied: number;
+  readonly failure: ShardFailure | undefined;
+}
+
+/** The method does not work between these two folders; the next one is tried for this file and all others. */
+const METHOD_UNUSABLE = new Set(["EXDEV", "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL", "ENOTTY", "EACCES"]);
+
+/**
+ * Makes the folders and places the files of one shard, without waiting for anything. Runs in a worker or on the main thread.
+ *
+ * No file is ever overwritten: the transaction has moved what was there away, so EEXIST is a failure. Copies (and reflinks) keep the source's
+ * modification time, which byte code of the store depends on; copies get the mode that `umask` asks for. A source that has used up its
+ * links (EMLINK) is copied.
+ */
+export function linkShard(shard: LinkShard): ShardResult {
+  const stop = new Int32Array(shard.stop);
+  const count = { linked: 0, copied: 0 };
+  let path = "";
+  try {
+    for (path of shard.folders) makeFolder(path, folderMode(shard.umask));
+    let method = shard.method;
+    for (const { from, to, names } of shard.groups) {
+      for (const name of names) {
+        path = `${to}/${name}`;
+        if (Atomics.load(stop, 0) !== 0) return { ...count, failure: { errno: "ABORTED", path } };
+        method = placeFile(`${from}/${name}`, path, method, shard.umask, count);
+      }
+    }
+    return { ...count, failure: undefined };
+  } catch (error) {
+    return { ...count, failure: { errno: errnoOf(error) ?? String(error), path } };
+  }
+}
+
+/** Makes one folder with exactly this mode (the process has its own umask); the parent's setgid bit stays inherited. */
+export function makeFolder(path: string, mode: number): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST" && statSync(path).isDirectory()) return;
+    throw error;
+  }
+  const made = statSync(path).mode & 0o7777;
+  const wanted = (made & 0o7000) | mode;
+  if (made !== wanted) chmodSync(path, wanted);
+}
+
+/** Returns the method to use for the next file. */
+function placeFile(
+  from: string,
+  to: string,
+  method: LinkMethod,
+  umask: number,
+  count: { linked: number; copied: number },
+): LinkMethod {
+  if (method === "copy") {
+    copyWithMode(from, to, umask);
+    count.copied += 1;
+    return method;
+  }
+  try {
+    if (method === "hardlink") linkSync(from, to);
+    else cloneFile(from, to);
+    count.linked += 1;
+    return method;
+  } catch (error) {
+    const errno = errnoOf(error) ?? "";
+    if (errno === "EMLINK") {
+      placeFile(from, to, "copy", umask, count);
+      return method;
+    }
+    if (!METHOD_UNUSABLE.has(errno)) throw error;
+    return placeFile(from, to, method === "reflink" ? "hardlink" : "copy", umask, count);
+  }
+}
+
+function cloneFile(from: string, to: string): void {
+  copyFileSync(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+  const seconds = Math.floor(statSync(from).mtimeMs / 1000);
+  utimesSync(to, seconds, seconds);
+}
+
+function copyWithMode(from: string, to: string, umask: number): void {
+  const source = statSync(from);
+  copyFileSync(from, to, constants.COPYFILE_EXCL);
+  chmodSync(to, (source.mode & 0o111) !== 0 ? executableMode(umask) : plainMode(umask));
+  const seconds = Math.floor(source.mtimeMs / 1000);
+  utimesSync(to, seconds, seconds);
+}
