@@ -1,0 +1,203 @@
+import { parentPort, type Transferable, Worker } from "node:worker_threads";
+import { PipdError } from "./errors.ts";
+
+/** A piece of work for a worker thread: plain data (structured clone), told apart by `kind`. */
+export interface WorkerTask {
+  readonly kind: string;
+}
+
+/** A fixed number of worker threads, started when first needed and stopped when idle. Lives as long as the daemon. */
+export interface WorkerPool {
+  readonly size: number;
+  /**
+   * Runs one task, in the order of the calls. `Result` is what the handler of the task's kind gives (see `serveTasks`).
+   * Aborting takes a waiting task out of the queue, and ends the thread of a running one; the promise is rejected with the
+   * signal's reason, only after the thread is gone, so that the files it was writing can be removed.
+   * @throws PipdError "worker-crashed" when the thread ended without an answer; the pool itself goes on.
+   */
+  run<Result>(task: WorkerTask, transfer?: readonly Transferable[], signal?: AbortSignal): Promise<Result>;
+  /** Ends all threads; unfinished tasks are rejected with PipdError "worker-pool-closed". */
+  close(): Promise<void>;
+}
+
+export interface WorkerPoolOptions {
+  /** Most threads at once, at least 1. */
+  readonly size: number;
+  /** The module that calls `serveTasks`: the bundled file or the source. */
+  readonly file: URL;
+  /** Milliseconds after which a thread without work is ended. */
+  readonly idleMs: number;
+}
+
+interface Job {
+  readonly task: WorkerTask;
+  readonly transfer: readonly Transferable[];
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  job: Job | undefined;
+  idleTimer: NodeJS.Timeout | undefined;
+  /** Set before the thread is ended on purpose: the reason its job is rejected with. */
+  ending: { readonly reason: unknown } | undefined;
+}
+
+/** What an error is on its way between threads, where it would lose its class and its fields. */
+interface PortableError {
+  readonly pipd: boolean;
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly code: string | undefined;
+  readonly hint: string | undefined;
+  readonly syscall: string | undefined;
+  readonly path: string | undefined;
+}
+
+type Answer = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: PortableError };
+
+function toPortable(error: unknown): PortableError {
+  const seen = error instanceof Error ? error : new Error(String(error));
+  const { code, syscall, path } = seen as NodeJS.ErrnoException;
+  const hint = seen instanceof PipdError ? seen.hint : undefined;
+  const { name, message, stack } = seen;
+  return { pipd: seen instanceof PipdError, name, message, stack, code, hint, syscall, path };
+}
+
+function fromPortable(error: PortableError): Error {
+  if (error.pipd) {
+    return new PipdError(error.code ?? "", error.message, error.hint === undefined ? {} : { hint: error.hint });
+  }
+  const made = new Error(error.message);
+  const { name, stack, code, syscall, path } = error;
+  return Object.assign(made, { name }, stack && { stack }, code && { code }, syscall && { syscall }, path && { path });
+}
+
+/** Answers tasks in a worker thread, one at a time, by the handler of their kind. To be called once by the worker's module. */
+export function serveTasks(handlers: Readonly<Record<string, (task: never) => unknown>>): void {
+  const port = parentPort;
+  if (port === null) return;
+  port.on("message", (task: WorkerTask) => {
+    const handle = async (): Promise<Answer> => {
+      try {
+        const handler = handlers[task.kind];
+        if (handler === undefined) throw new Error(`no handler for worker tasks of the kind ${task.kind}`);
+        return { ok: true, value: await handler(task as never) };
+      } catch (error) {
+        return { ok: false, error: toPortable(error) };
+      }
+    };
+    void handle().then((answer) => port.postMessage(answer));
+  });
+}
+
+export function createWorkerPool({ size, file, idleMs }: WorkerPoolOptions): WorkerPool {
+  const threads = new Set<Thread>();
+  const queue: Job[] = [];
+  let closed = false;
+
+  const end = async (thread: Thread, reason: unknown): Promise<void> => {
+    thread.ending ??= { reason };
+    await thread.worker.terminate();
+  };
+
+  const rest = (thread: Thread): void => {
+    thread.worker.unref();
+    thread.idleTimer = setTimeout(() => void end(thread, undefined), idleMs);
+    thread.idleTimer.unref();
+  };
+
+  const give = (thread: Thread, job: Job): void => {
+    clearTimeout(thread.idleTimer);
+    thread.job = job;
+    thread.worker.ref();
+    try {
+      thread.worker.postMessage(job.task, job.transfer);
+    } catch (error) {
+      thread.job = undefined;
+      job.reject(error);
+      next(thread);
+    }
+  };
+
+  const next = (thread: Thread): void => {
+    const job = queue.shift();
+    if (job === undefined) rest(thread);
+    else give(thread, job);
+  };
+
+  const start = (): Thread => {
+    const worker = new Worker(file, { env: {}, execArgv: [], name: "pipd-worker" });
+    const thread: Thread = { worker, job: undefined, idleTimer: undefined, ending: undefined };
+    let crash: unknown;
+    worker.on("message", (answer: Answer) => {
+      const job = thread.job;
+      if (job === undefined || thread.ending !== undefined) return;
+      thread.job = undefined;
+      if (answer.ok) job.resolve(answer.value);
+      else job.reject(fromPortable(answer.error));
+      next(thread);
+    });
+    worker.on("error", (error) => {
+      crash = error;
+    });
+    worker.on("exit", (code) => {
+      threads.delete(thread);
+      clearTimeout(thread.idleTimer);
+      thread.job?.reject(thread.ending === undefined ? crashed(thread.job.task, code, crash) : thread.ending.reason);
+      const waiting = queue.shift();
+      if (waiting !== undefined) dispatch(waiting);
+    });
+    threads.add(thread);
+    return thread;
+  };
+
+  const dispatch = (job: Job): void => {
+    const idle = [...threads].findLast((thread) => thread.job === undefined && thread.ending === undefined);
+    if (idle !== undefined) give(idle, job);
+    else if (threads.size < size) give(start(), job);
+    else queue.push(job);
+  };
+
+  const abort = (job: Job, reason: unknown): void => {
+    const waiting = queue.indexOf(job);
+    if (waiting !== -1) {
+      queue.splice(waiting, 1);
+      job.reject(reason);
+      return;
+    }
+    for (const thread of threads) if (thread.job === job) void end(thread, reason);
+  };
+
+  return {
+    size,
+    run<Result>(task: WorkerTask, transfer: readonly Transferable[] = [], signal?: AbortSignal): Promise<Result> {
+      if (closed) return Promise.reject(poolClosed());
+      if (signal?.aborted === true) return Promise.reject(signal.reason);
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+      const job: Job = { task, transfer, resolve, reject };
+      const onAbort = (): void => abort(job, signal?.reason);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      dispatch(job);
+      return promise.finally(() => signal?.removeEventListener("abort", onAbort)) as Promise<Result>;
+    },
+    async close() {
+      closed = true;
+      for (const job of queue.splice(0)) job.reject(poolClosed());
+      await Promise.all([...threads].map((thread) => end(thread, poolClosed())));
+    },
+  };
+}
+
+const poolClosed = (): PipdError =>
+  new PipdError("worker-pool-closed", "The daemon is stopping; the work was not done.");
+
+const crashed = (task: WorkerTask, code: number, cause: unknown): PipdError =>
+  new PipdError(
+    "worker-crashed",
+    `A worker thread of pipd ended (exit code ${code}) while it did the task "${task.kind}"` +
+      `${cause instanceof Error ? `: ${cause.message}` : ""}.`,
+    { hint: "Run the command again; if it happens again, set PIPD_DAEMON=0 and report it.", cause },
+  );
