@@ -1,0 +1,156 @@
+import type { Cause, Incompatibility } from "./incompatibility.ts";
+
+/** How the caller puts incompatibilities into words, as clauses without a full stop. */
+export interface Wording<S> {
+  /** One that was given: "a 1.0 depends on b<2". */
+  external(of: Incompatibility<S>): string;
+  /** One that follows from others: "a 1.0 needs b<2", "a<2 cannot be used". */
+  derived(of: Incompatibility<S>): string;
+  /** Is it something the user asked for? Such clauses come first. */
+  isRequest(of: Incompatibility<S>): boolean;
+}
+
+type ConflictCause<S> = Extract<Cause<S>, { readonly kind: "conflict" }>;
+
+/** The given incompatibilities that a derived one rests on, each once, in the order a reader meets them. */
+export function externalsOf<S>(conflict: Incompatibility<S>): readonly Incompatibility<S>[] {
+  const found: Incompatibility<S>[] = [];
+  const seen = new Set<Incompatibility<S>>();
+  const stack = [conflict];
+  for (let current = stack.pop(); current; current = stack.pop()) {
+    if (seen.has(current)) continue;
+    seen.add(current);
+    if (current.cause.kind === "conflict") stack.push(current.cause.other, current.cause.conflict);
+    else found.push(current);
+  }
+  return found;
+}
+
+/**
+ * The proof of `conflict` in sentences, each following from the ones before; the last is the conclusion. Lines that later ones refer to end in their
+ * number in parentheses. After https://github.com/dart-lang/pub/blob/master/doc/solver.md#error-reporting.
+ *
+ * Steps more than `depth` away from the conclusion are stated without their proof.
+ */
+export function explain<S>(conflict: Incompatibility<S>, wording: Wording<S>, depth = 20): readonly string[] {
+  return createWriter(conflict, wording, depth).write();
+}
+
+function createWriter<S>(root: Incompatibility<S>, wording: Wording<S>, depth: number): { write(): readonly string[] } {
+  const uses = countUses(root, depth);
+  const shown = uses.depths;
+  const lines: string[] = [];
+  const numbers = new Map<Incompatibility<S>, number>();
+
+  const causeOf = (of: Incompatibility<S>): ConflictCause<S> | undefined =>
+    of.cause.kind === "conflict" && (shown.get(of) ?? 0) < depth ? of.cause : undefined;
+  const clause = (of: Incompatibility<S>): string => {
+    if (of.cause.kind !== "conflict") return wording.external(of);
+    const number = numbers.get(of);
+    return wording.derived(of) + (number === undefined ? "" : ` (${number})`);
+  };
+  const both = (a: Incompatibility<S>, b: Incompatibility<S>): string => {
+    const [first, second] = wording.isRequest(b) && !wording.isRequest(a) ? [b, a] : [a, b];
+    return `${clause(first)} and ${clause(second)}`;
+  };
+  const put = (of: Incompatibility<S>, text: string, numbered: boolean): void => {
+    if (numbered && of !== root) {
+      const number = numbers.size + 1;
+      numbers.set(of, number);
+      lines.push(`${text}. (${number})`);
+    } else lines.push(`${text}.`);
+  };
+  const isOneLine = (cause: ConflictCause<S>): boolean => !causeOf(cause.conflict) && !causeOf(cause.other);
+  /** A derived step with one given cause, used once, can be told together with the step that uses it. */
+  const collapsible = (of: Incompatibility<S>, cause: ConflictCause<S>): boolean => {
+    if ((uses.counts.get(of) ?? 0) > 1) return false;
+    const left = causeOf(cause.conflict);
+    const right = causeOf(cause.other);
+    if ((left && right) || (!left && !right)) return false;
+    return !numbers.has(left ? cause.conflict : cause.other);
+  };
+
+  const visitTwoDerived = (of: Incompatibility<S>, cause: ConflictCause<S>, so: string, numbered: boolean): void => {
+    const [left, right] = [cause.conflict, cause.other];
+    const conclusion = wording.derived(of);
+    if (numbers.has(left) && numbers.has(right)) {
+      put(of, `Because ${both(left, right)}, ${conclusion}`, numbered);
+    } else if (numbers.has(left) || numbers.has(right)) {
+      const [told, untold] = numbers.has(left) ? [left, right] : [right, left];
+      visit(untold, false);
+      put(of, `${so} because ${clause(told)}, ${conclusion}`, numbered);
+    } else if (isOneLine(causeOf(left)!) || isOneLine(causeOf(right)!)) {
+      const [first, second] = isOneLine(causeOf(right)!) ? [left, right] : [right, left];
+      visit(first, false);
+      visit(second, false);
+      put(of, `Thus, ${conclusion}`, numbered);
+    } else {
+      visit(left, true);
+      visit(right, false);
+      put(of, `${so} because ${clause(left)}, ${conclusion}`, numbered);
+    }
+  };
+
+  const visitOneDerived = (
+    of: Incompatibility<S>,
+    [derived, given]: readonly [Incompatibility<S>, Incompatibility<S>],
+    so: string,
+    numbered: boolean,
+  ): void => {
+    const conclusion = wording.derived(of);
+    const inner = causeOf(derived)!;
+    if (numbers.has(derived)) put(of, `Because ${both(given, derived)}, ${conclusion}`, numbered);
+    else if (collapsible(derived, inner)) {
+      const [nested, nestedGiven] = causeOf(inner.conflict)
+        ? [inner.conflict, inner.other]
+        : [inner.other, inner.conflict];
+      visit(nested, false);
+      put(of, `${so} because ${both(nestedGiven, given)}, ${conclusion}`, numbered);
+    } else {
+      visit(derived, false);
+      put(of, `${so} because ${clause(given)}, ${conclusion}`, numbered);
+    }
+  };
+
+  const visit = (of: Incompatibility<S>, conclude: boolean): void => {
+    const cause = causeOf(of);
+    if (!cause || numbers.has(of)) return;
+    const numbered = conclude || (uses.counts.get(of) ?? 0) > 1;
+    const so = conclude || of === root ? "So," : "And";
+    const left = causeOf(cause.conflict);
+    const right = causeOf(cause.other);
+    if (left && right) visitTwoDerived(of, cause, so, numbered);
+    else if (left) visitOneDerived(of, [cause.conflict, cause.other], so, numbered);
+    else if (right) visitOneDerived(of, [cause.other, cause.conflict], so, numbered);
+    else put(of, `Because ${both(cause.conflict, cause.other)}, ${wording.derived(of)}`, numbered);
+  };
+
+  return {
+    write() {
+      if (causeOf(root)) visit(root, false);
+      else put(root, `Because ${clause(root)}, ${wording.derived(root)}`, false);
+      return lines;
+    },
+  };
+}
+
+/** How often each derived incompatibility is used, and how many steps it is away from the conclusion, by breadth. */
+function countUses<S>(
+  root: Incompatibility<S>,
+  depth: number,
+): { readonly counts: Map<Incompatibility<S>, number>; readonly depths: Map<Incompatibility<S>, number> } {
+  const counts = new Map<Incompatibility<S>, number>();
+  const depths = new Map<Incompatibility<S>, number>([[root, 0]]);
+  const queue = [root];
+  for (const current of queue) {
+    const at = depths.get(current)!;
+    if (current.cause.kind !== "conflict" || at >= depth) continue;
+    for (const next of [current.cause.conflict, current.cause.other]) {
+      counts.set(next, (counts.get(next) ?? 0) + 1);
+      if (depths.has(next)) continue;
+      depths.set(next, at + 1);
+      queue.push(next);
+    }
+  }
+  return { counts, depths };
+}
