@@ -1,0 +1,34 @@
+import type { WheelFilename } from "../standards/filename.ts";
+import type { IndexFile } from "../standards/index-page.ts";
+import type { NormalizedName } from "../standards/name.ts";
+import type { Version } from "../standards/version.ts";
+import type { NetworkSettings } from "./network-settings.ts";
+
+/** Where a file was found: what is needed to fetch it as its index was fetched. */
+export interface FileSource {
+  /** The index or find-links location as configured, credentials included: never show it. */
+  readonly location: string;
+  readonly network: NetworkSettings;
+}
+
+/** A file of a project: an entry of an index page, of a find-links page, or of a folder. */
+export interface ProjectFile extends IndexFile {
+  readonly key: NormalizedName;
+  readonly version: Version;
+  /** Absent for an sdist, and for a name that only looks like a wheel's: then `sdist` is false, too, and the file is of no use. */
+  readonly wheel?: WheelFilename | undefined;
+  readonly sdist: boolean;
+  /** The index or find-links location, to be shown: no credentials. */
+  readonly origin: string;
+  readonly source: FileSource;
+}
+
+/** All files of a project in all sources, unranked: those of find-links first, then those of the indexes in their order. */
+export interface ProjectFiles {
+  readonly key: NormalizedName;
+  /** Whether any source knows the project. */
+  readonly found: boolean;
+  readonly files: readonly ProjectFile[];
+  /** Sources that gave no answer, to be shown: no credentials. If `found` is false and this is not empty, the project may exist all the same. */
+  readonly unreachable: readonly { readonly url: string; readonly reason: string }[];
+}
