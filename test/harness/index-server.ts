@@ -115,9 +115,12 @@ export async function startIndexServer(initial: IndexServerOptions = {}): Promis
     counters.requests += 1;
     counters.inFlight += 1;
     counters.maxInFlight = Math.max(counters.maxInFlight, counters.inFlight);
-    response.once("close", () => {
-      counters.inFlight -= 1;
-    });
+    let open = true;
+    const ended = () => {
+      counters.inFlight -= open ? 1 : 0;
+      open = false;
+    };
+    response.once("finish", ended).once("close", ended);
     if (options.latency) {
       await sleep(options.latency);
     }
@@ -208,7 +211,7 @@ function makeServer(options: IndexServerOptions, handler: (request: Request, res
     },
     handler,
   );
-  return secure as unknown as Server;
+  return secure;
 }
 
 interface Answer {
@@ -383,9 +386,10 @@ async function send(response: Response, answer: Answer, options: IndexServerOpti
     return;
   }
   const step = Math.max(1, Math.round(options.bandwidth / 50));
-  for (let offset = 0; offset < body.length && !http1.destroyed; offset += step) {
+  let offset = 0;
+  for (; offset + step < body.length && !http1.destroyed; offset += step) {
     http1.write(body.subarray(offset, offset + step));
     await sleep(20);
   }
-  http1.end();
+  http1.end(body.subarray(offset));
 }
