@@ -1,12 +1,5 @@
-/** Where the five kinds of files of a wheel go, all absolute. The same keys as pip's `Scheme`. */
-export interface SchemePaths {
-  readonly purelib: string;
-  readonly platlib: string;
-  readonly scripts: string;
-  readonly data: string;
-  /** Without the project's own folder: the plan adds the name, as pip's `get_scheme(dist_name)` does. */
-  readonly headers: string;
-}
+import type { Scheme } from "../python/interpreter-facts.ts";
+import type { ScriptInterpreter } from "./scripts.ts";
 
 /** `auto`: reflink where the file system can, else hard link, else copy. */
 export type LinkMode = "auto" | "hardlink" | "copy";
@@ -15,11 +8,9 @@ export type LinkMode = "auto" | "hardlink" | "copy";
 export interface InstallTarget {
   /** Real path of the folder that everything happens in (`sys.prefix`, `--prefix`, ...); the journal of a transaction is kept there. */
   readonly root: string;
-  readonly schemes: SchemePaths;
-  /** What the first line of scripts starts: the environment's `sys.executable`, links not followed. */
-  readonly executable: string;
-  /** For `pip3.X` and `easy_install-X.Y`. */
-  readonly pythonVersion: readonly [major: number, minor: number];
+  readonly scheme: Scheme;
+  /** What the first line of scripts starts. */
+  readonly interpreter: ScriptInterpreter;
   /** `sys.implementation.cache_tag`, e.g. `cpython-311`; undefined when the interpreter writes no byte code. */
   readonly cacheTag: string | undefined;
   /** The caller's. Modes are 0666 and 0777 without its bits, as pip's. */
