@@ -1,0 +1,120 @@
+/** The files of a `.dist-info` folder that an installer reads and writes: RECORD (PEP 376/627) and WHEEL (PEP 427). */
+import { parseHeaders } from "./email-headers.ts";
+import { parseTagSet } from "./filename.ts";
+import { InvalidText } from "./invalid-text.ts";
+import { pythonRepr, splitLines } from "./python-lines.ts";
+import { compareCodePoints, stripPythonSpace } from "./python-text.ts";
+import type { Tag } from "./tag.ts";
+
+export interface RecordRow {
+  /** Relative to the folder of the `.dist-info` folder, with slashes; may lead out of it ("../../../bin/x") or be absolute. */
+  readonly path: string;
+  /** "sha256=<base64url without padding>", or "". */
+  readonly hash: string;
+  /** Decimal, or "". */
+  readonly size: string;
+}
+
+/** Reads a RECORD (Python's csv module, "excel" dialect). Missing columns are "", further ones are dropped, empty lines skipped. Never throws. */
+export function parseRecord(text: string): RecordRow[] {
+  return parseCsv(splitLines(text)).map(([path = "", hash = "", size = ""]) => ({ path, hash, size }));
+}
+
+/** Writes a RECORD as pip does: rows sorted by path, hash and size (code points), lines ended by `\r\n`, quoted where needed. */
+export function renderRecord(rows: readonly RecordRow[]): string {
+  return [...rows]
+    .sort(
+      (a, b) =>
+        compareCodePoints(a.path, b.path) || compareCodePoints(a.hash, b.hash) || compareCodePoints(a.size, b.size),
+    )
+    .map((row) => `${quoteField(row.path)},${quoteField(row.hash)},${quoteField(row.size)}\r\n`)
+    .join("");
+}
+
+/** What WHEEL says. */
+export interface WheelFile {
+  /** "1.0" as numbers. pip refuses a first number above 1 and warns about a newer second one. */
+  readonly wheelVersion: readonly number[];
+  readonly rootIsPurelib: boolean;
+  /** The `Tag` lines, expanded. */
+  readonly tags: readonly Tag[];
+  readonly build?: string;
+  readonly generator?: string;
+}
+
+/** Parses the text of a WHEEL file. Throws {@link InvalidText} of kind "wheel-file" with pip's words when Wheel-Version is missing or no version. */
+export function parseWheelFile(text: string): WheelFile {
+  const { headers } = parseHeaders(text, { redent: false });
+  const versionText = headers.get("wheel-version")?.[0];
+  if (versionText === undefined) {
+    throw new InvalidText("wheel-file", text, "WHEEL is missing Wheel-Version");
+  }
+  const numbers = stripPythonSpace(versionText).split(".").map(stripPythonSpace);
+  if (!numbers.every((number) => /^[+-]?\d+(?:_\d+)*$/.test(number))) {
+    throw new InvalidText("wheel-file", text, `invalid Wheel-Version: ${pythonRepr(stripPythonSpace(versionText))}`);
+  }
+  const build = headers.get("build")?.[0];
+  const generator = headers.get("generator")?.[0];
+  return {
+    wheelVersion: numbers.map((number) => Number(number.replaceAll("_", ""))),
+    rootIsPurelib: headers.get("root-is-purelib")?.[0]?.toLowerCase() === "true",
+    tags: (headers.get("tag") ?? []).flatMap((tag) => parseTagSet(stripPythonSpace(tag)) ?? []),
+    ...(build === undefined ? {} : { build }),
+    ...(generator === undefined ? {} : { generator }),
+  };
+}
+
+function quoteField(field: string): string {
+  return /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+}
+
+/**
+ * `csv.reader(lines)`: a quote opens a quoted part only at the start of a field, a doubled quote inside stands for one, and what follows
+ * a closing quote is taken as it is. A quoted field may go on in the next line; the line end itself is not part of it, because the lines have none.
+ */
+function parseCsv(lines: readonly string[]): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  let field = "";
+  let quoted = false;
+  for (const line of lines) {
+    if (!quoted && !line.includes('"')) {
+      if (line !== "") {
+        rows.push(line.split(","));
+      }
+      continue;
+    }
+    let wasQuoted = quoted;
+    for (let index = 0; index < line.length; index++) {
+      const character = line[index] ?? "";
+      if (quoted) {
+        if (character !== '"') {
+          field += character;
+        } else if (line[index + 1] === '"') {
+          field += character;
+          index++;
+        } else {
+          quoted = false;
+        }
+      } else if (character === '"' && field === "" && !wasQuoted) {
+        quoted = true;
+        wasQuoted = true;
+      } else if (character === ",") {
+        row.push(field);
+        field = "";
+        wasQuoted = false;
+      } else {
+        field += character;
+      }
+    }
+    if (!quoted) {
+      rows.push([...row, field]);
+      row = [];
+      field = "";
+    }
+  }
+  if (quoted) {
+    rows.push([...row, field]);
+  }
+  return rows;
+}
