@@ -1,0 +1,228 @@
+import { EXIT } from "../../protocol/errors.ts";
+import { checkEnvironment } from "../operations/check.ts";
+import { dependenciesOf } from "../operations/dependencies.ts";
+import {
+  type InstalledDistribution,
+  type Selection,
+  selectInstalled,
+  withoutProjects,
+} from "../operations/select-installed.ts";
+import { type ShownPackage, showPackages } from "../operations/show.ts";
+import { directUrlRequirement } from "../standards/direct-url.ts";
+import type { CommandContext } from "./commands.ts";
+import { absolutePath } from "./paths.ts";
+import { pythonJson } from "./python-json.ts";
+import { tabulate } from "./table.ts";
+import { flagOption, listOption, numberOption, textOption } from "./values.ts";
+
+function selectionOf({ options, call }: CommandContext): Selection {
+  return {
+    local: flagOption(options, "local"),
+    user: flagOption(options, "user"),
+    paths: listOption(options, "paths").map((path) => absolutePath(path, call, true)),
+    editablesOnly: flagOption(options, "editable"),
+    includeEditables: flagOption(options, "includeEditable", true),
+    skipStandardLibrary: true,
+  };
+}
+
+function write(context: CommandContext, lines: readonly string[]): void {
+  if (lines.length > 0) context.call.reporter.message("info", lines.join("\n"));
+}
+
+/** `pipd list` */
+export async function runList(context: CommandContext): Promise<number> {
+  const { options, parts } = context;
+  const selection = selectionOf(context);
+  const environment =
+    selection.paths.length > 0 && !flagOption(options, "notRequired") ? undefined : await context.environment();
+  let distributions = selectInstalled(parts, environment, selection);
+  if (flagOption(options, "notRequired") && environment !== undefined) {
+    const needed = new Set(
+      distributions.flatMap((distribution) =>
+        dependenciesOf(distribution, environment.facts.markers).map(({ key }) => key),
+      ),
+    );
+    distributions = distributions.filter(({ key }) => !needed.has(key));
+  }
+  distributions = withoutProjects(distributions, listOption(options, "excludes")).toSorted((a, b) =>
+    a.key < b.key ? -1 : a.key > b.key ? 1 : 0,
+  );
+  const verbose = numberOption(options, "verbose", 0) > 0;
+  const format = textOption(options, "listFormat") ?? "columns";
+  if (format === "json") write(context, [listJson(distributions, verbose)]);
+  else if (format === "freeze")
+    write(
+      context,
+      distributions.map(
+        (distribution) => nameAndVersion(distribution) + (verbose ? ` (${distribution.location})` : ""),
+      ),
+    );
+  else write(context, listColumns(distributions, verbose));
+  return EXIT.ok;
+}
+
+function listColumns(distributions: readonly InstalledDistribution[], verbose: boolean): readonly string[] {
+  if (distributions.length === 0) return [];
+  const builds = distributions.map((distribution) => distribution.wheelBuild() ?? "");
+  const columns: {
+    readonly title: string;
+    readonly cell: (distribution: InstalledDistribution, index: number) => string;
+  }[] = [
+    { title: "Package", cell: ({ name }) => name },
+    { title: "Version", cell: ({ version }) => version },
+  ];
+  if (builds.some((build) => build !== "")) columns.push({ title: "Build", cell: (_, index) => builds[index] ?? "" });
+  if (distributions.some(({ editable }) => editable !== undefined))
+    columns.push({ title: "Editable project location", cell: ({ editable }) => editable ?? "" });
+  if (verbose)
+    columns.push(
+      { title: "Location", cell: ({ location }) => location },
+      { title: "Installer", cell: ({ installer }) => installer ?? "" },
+    );
+  const rows = distributions.map((distribution, index) => columns.map(({ cell }) => cell(distribution, index)));
+  const { lines, widths } = tabulate([columns.map(({ title }) => title), ...rows]);
+  return [lines[0] ?? "", widths.map((width) => "-".repeat(width)).join(" "), ...lines.slice(1)];
+}
+
+function listJson(distributions: readonly InstalledDistribution[], verbose: boolean): string {
+  const entries = distributions.map((distribution) => ({
+    name: distribution.name,
+    version: distribution.parsedVersion?.text ?? distribution.version,
+    ...(verbose ? { location: distribution.location, installer: distribution.installer ?? "" } : {}),
+    ...(distribution.editable === undefined ? {} : { editable_project_location: distribution.editable }),
+  }));
+  return pythonJson(entries, { ascii: true });
+}
+
+/** `Name==version`, with `===` for a version that is not PEP 440. */
+function nameAndVersion({ name, version, parsedVersion }: InstalledDistribution): string {
+  return parsedVersion === undefined ? `${name}===${version}` : `${name}==${parsedVersion.text}`;
+}
+
+/** `pipd freeze` */
+export async function runFreeze(context: CommandContext): Promise<number> {
+  const { options, parts } = context;
+  const selection = {
+    ...selectionOf(context),
+    includeEditables: !flagOption(options, "excludeEditable"),
+    skipStandardLibrary: false,
+  };
+  const environment = await context.environment();
+  const [major, minor] = environment.facts.versionInfo;
+  const old = major === 3 && minor < 12 ? ["setuptools", "distribute", "wheel"] : [];
+  const hidden = flagOption(options, "freezeAll") ? [] : ["pip", ...old];
+  const kept = withoutProjects(selectInstalled(parts, environment, selection), [
+    ...hidden,
+    ...listOption(options, "excludes"),
+  ]);
+  const sorted = kept.toSorted((a, b) =>
+    a.name.toLowerCase() < b.name.toLowerCase() ? -1 : a.name.toLowerCase() > b.name.toLowerCase() ? 1 : 0,
+  );
+  const lines = sorted.flatMap(frozenLines);
+  if (lines.length > 0) context.renderer.print(`${lines.join("\n")}\n`);
+  return EXIT.ok;
+}
+
+function frozenLines(distribution: InstalledDistribution): readonly string[] {
+  if (distribution.editable !== undefined) {
+    return [
+      `# Editable install with no version control (${nameAndVersion(distribution)})`,
+      `-e ${distribution.editable}`,
+    ];
+  }
+  const direct = distribution.directUrl();
+  return [direct === undefined ? nameAndVersion(distribution) : directUrlRequirement(distribution.name, direct)];
+}
+
+/** `pipd show` */
+export async function runShow(context: CommandContext): Promise<number> {
+  const { options, parts, call } = context;
+  if (options.args.length === 0) {
+    call.reporter.message("warning", "ERROR: Please provide a package name or names.");
+    return EXIT.error;
+  }
+  const { packages, missing } = showPackages(parts, await context.environment(), options.args);
+  if (missing.length > 0) call.reporter.message("warning", `Package(s) not found: ${missing.join(", ")}`);
+  const verbose = numberOption(options, "verbose", 0) > 0;
+  write(
+    context,
+    packages.flatMap((shown, index) => [
+      ...(index > 0 ? ["---"] : []),
+      ...showLines(shown),
+      ...(verbose ? verboseLines(shown) : []),
+      ...(flagOption(options, "files") ? fileLines(shown) : []),
+    ]),
+  );
+  return packages.length > 0 ? EXIT.ok : EXIT.error;
+}
+
+function showLines({ distribution, homepage, requires, requiredBy }: ShownPackage): readonly string[] {
+  const metadata = distribution.metadata();
+  const field = (name: string): string => metadata.headers.get(name)?.[0] ?? "";
+  const [major = 0, minor = 0] = metadata.metadataVersion.split(".").map(Number);
+  const expression = major > 2 || (major === 2 && minor >= 4) ? field("license-expression") : "";
+  return [
+    `Name: ${distribution.name}`,
+    `Version: ${distribution.version}`,
+    `Summary: ${field("summary")}`,
+    `Home-page: ${homepage}`,
+    `Author: ${field("author")}`,
+    `Author-email: ${field("author-email")}`,
+    expression === "" ? `License: ${field("license")}` : `License-Expression: ${expression}`,
+    `Location: ${distribution.location}`,
+    ...(distribution.editable === undefined ? [] : [`Editable project location: ${distribution.editable}`]),
+    `Requires: ${requires.join(", ")}`,
+    `Required-by: ${requiredBy.join(", ")}`,
+  ];
+}
+
+function verboseLines({ distribution }: ShownPackage): readonly string[] {
+  const { metadataVersion, headers } = distribution.metadata();
+  const entryPoints =
+    distribution
+      .entryPointsText()
+      ?.replace(/\r?\n$/, "")
+      .split(/\r?\n/) ?? [];
+  return [
+    `Metadata-Version: ${metadataVersion}`,
+    `Installer: ${distribution.installer ?? ""}`,
+    "Classifiers:",
+    ...(headers.get("classifier") ?? []).map((line) => `  ${line}`),
+    "Entry-points:",
+    ...entryPoints.map((line) => `  ${line.trim()}`),
+    "Project-URLs:",
+    ...(headers.get("project-url") ?? []).map((line) => `  ${line}`),
+  ];
+}
+
+function fileLines({ distribution }: ShownPackage): readonly string[] {
+  const files = distribution.recordedPaths();
+  return [
+    "Files:",
+    ...(files === undefined
+      ? ["Cannot locate RECORD or installed-files.txt"]
+      : files.toSorted().map((path) => `  ${path.trim()}`)),
+  ];
+}
+
+/** `pipd check` */
+export async function runCheck(context: CommandContext): Promise<number> {
+  const report = checkEnvironment(context.parts, await context.environment());
+  for (const { key, reason } of report.unreadable)
+    context.call.reporter.message("warning", `Error parsing dependencies of ${key}: ${reason}`);
+  const lines = [
+    ...report.missing.map(
+      ({ package: { key, version }, requirement }) =>
+        `${key} ${version} requires ${requirement.key}, which is not installed.`,
+    ),
+    ...report.conflicting.map(
+      ({ package: { key, version }, requirement, found }) =>
+        `${key} ${version} has requirement ${requirement.text}, but you have ${found.key} ${found.version}.`,
+    ),
+    ...report.unsupported.map(({ name, version }) => `${name} ${version} is not supported on this platform`),
+  ];
+  const isBroken = lines.length > 0 || report.unreadable.length > 0;
+  write(context, isBroken ? lines : ["No broken requirements found."]);
+  return isBroken ? EXIT.error : EXIT.ok;
+}

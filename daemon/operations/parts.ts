@@ -1,0 +1,52 @@
+import type { PackageIndex } from "../index/package-index.ts";
+import type { Compiler } from "../install/compile.ts";
+import type { Environment, EnvironmentRequest } from "../python/environment.ts";
+import type { InstalledModel } from "../python/installed.ts";
+import type { Interpreters } from "../python/interpreter.ts";
+import type { Settings } from "../standards/settings.ts";
+import type { Call } from "../std/call.ts";
+import type { WorkerPool } from "../std/worker-pool.ts";
+import type { EnvironmentLocks } from "../store/environment-lock.ts";
+import type { WheelStore } from "../store/wheel-store.ts";
+
+export type { Environment, EnvironmentRequest } from "../python/environment.ts";
+
+/** What is kept under one cache folder. */
+export interface Caches {
+  /** Absolute. */
+  readonly folder: string;
+  readonly index: PackageIndex;
+  readonly store: WheelStore;
+  /** How much the answers of indexes take: files of the database and rows in it. */
+  answers(): { readonly location: string; readonly bytes: number; readonly pages: number };
+  /** Forgets all answers of indexes; gives how many there were. */
+  forgetAnswers(): number;
+}
+
+/** Everything an operation works with, built once by main and never looked up anywhere else. */
+export interface Parts {
+  readonly version: string;
+  /** The folder that the program lies in, for `--version`. */
+  readonly programFolder: string;
+  readonly settings: Settings;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly interpreters: Interpreters;
+  readonly findEnvironment: (request: EnvironmentRequest, call: Call) => Promise<Environment>;
+  readonly installed: InstalledModel;
+  readonly pool: WorkerPool;
+  readonly compiler: Compiler;
+  readonly locks: EnvironmentLocks;
+  /** The caches under a folder (`--cache-dir`), or the user's own. Opened once. */
+  readonly caches: (folder: string | undefined) => Caches;
+  /** Compatibility tags of an environment's interpreter with their rank, best first. */
+  readonly tagRanks: (environment: Environment) => ReadonlyMap<string, number>;
+  /**
+   * Whether work may go on after a command has been answered. False without a daemon: everything is then done before the end.
+   * `later` takes such work; it is cancelled when the daemon ends.
+   */
+  readonly background: {
+    readonly allowed: boolean;
+    readonly later: (root: string, work: (signal: AbortSignal) => Promise<void>) => void;
+  };
+}

@@ -1,0 +1,115 @@
+import { parse, TomlError } from "smol-toml";
+import { InvalidText } from "./invalid-text.ts";
+
+/** How files come from the store into an environment. `auto` takes the cheapest that works: reflink, hard link, copy. */
+export type LinkMode = "auto" | "clone" | "hardlink" | "copy";
+
+/** pipd's own settings: `config.toml` in the user's configuration folder. What concerns packages is configured as for pip. */
+export interface Settings {
+  /** False: every command runs without the daemon. Read by the client. */
+  readonly daemon: boolean;
+  /** Seconds without clients and runs after which the daemon ends; 0 for never. */
+  readonly idleTimeout: number;
+  /** Requests in flight per host over HTTP/1.1. */
+  readonly concurrency: number;
+  /** Worker threads for unpacking and linking; 0 for one per core. */
+  readonly workers: number;
+  /** Bytes that unpacked wheels may take in the store before the least recently used ones are removed. */
+  readonly storeLimit: number;
+  readonly linkMode: LinkMode;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+export const DEFAULT_SETTINGS: Settings = {
+  daemon: true,
+  idleTimeout: 3 * 60 * 60,
+  concurrency: 5,
+  workers: 0,
+  storeLimit: 20e9,
+  linkMode: "auto",
+  logLevel: "info",
+};
+
+/** A value that is not allowed, in words, or the value to keep. */
+type Read = (value: unknown) => { readonly value: unknown } | { readonly expected: string };
+
+const choice =
+  (...choices: readonly string[]): Read =>
+  (value) =>
+    typeof value === "string" && choices.includes(value)
+      ? { value }
+      : { expected: `one of ${choices.map((word) => `"${word}"`).join(", ")}` };
+
+const whole =
+  (least: number, most: number): Read =>
+  (value) =>
+    typeof value === "number" && Number.isInteger(value) && value >= least && value <= most
+      ? { value }
+      : { expected: `a whole number from ${least} to ${most}` };
+
+const measure =
+  (expected: string, factors: Readonly<Record<string, number>>): Read =>
+  (value) => {
+    if (typeof value === "number" && value >= 0) return { value };
+    const parts = typeof value === "string" ? /^(\d{1,15}(?:\.\d{1,6})?) ?([A-Za-z]{1,3})$/.exec(value) : null;
+    const factor = factors[parts?.[2] ?? ""];
+    return factor === undefined ? { expected } : { value: Math.round(Number(parts?.[1]) * factor) };
+  };
+
+const READERS: Readonly<Record<string, readonly [keyof Settings, Read]>> = {
+  daemon: ["daemon", (value) => (typeof value === "boolean" ? { value } : { expected: "true or false" })],
+  "idle-timeout": [
+    "idleTimeout",
+    measure('seconds, or a duration as "90s", "30m", "3h" (0: never)', { s: 1, m: 60, h: 3600, d: 86_400 }),
+  ],
+  concurrency: ["concurrency", whole(1, 64)],
+  workers: ["workers", whole(0, 64)],
+  "store-limit": [
+    "storeLimit",
+    measure('bytes, or a size as "500MB", "20GB"', { B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }),
+  ],
+  "link-mode": ["linkMode", choice("auto", "clone", "hardlink", "copy")],
+  "log-level": ["logLevel", choice("debug", "info", "warn", "error")],
+};
+
+/**
+ * Parses `config.toml` (TOML 1.1).
+ * @throws InvalidText kind `settings`, whose text says line and key and what is expected.
+ */
+export function parseSettings(text: string): Settings {
+  let table: Record<string, unknown>;
+  try {
+    table = parse(text) as Record<string, unknown>;
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    throw new InvalidText(
+      "settings",
+      `line ${error.line}: ${error.message.split("\n")[0]?.replace("Invalid TOML document: ", "") ?? "not TOML"}`,
+    );
+  }
+  const settings: Record<string, unknown> = { ...DEFAULT_SETTINGS };
+  for (const [key, value] of Object.entries(table)) {
+    const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined;
+    const at = `line ${lineOf(text, key)}: ${key}`;
+    if (reader === undefined)
+      throw new InvalidText(
+        "settings",
+        `${at} is not a setting of pipd (there are: ${Object.keys(READERS).join(", ")})`,
+      );
+    const read = reader[1](value);
+    if ("expected" in read) throw new InvalidText("settings", `${at} must be ${read.expected}`);
+    settings[reader[0]] = read.value;
+  }
+  return settings as unknown as Settings;
+}
+
+/** The line, from 1, on which a top-level key stands. */
+function lineOf(text: string, key: string): number {
+  const index = text.split("\n").findIndex((line) =>
+    line
+      .trimStart()
+      .replace(/^["'[]+/, "")
+      .startsWith(key),
+  );
+  return index + 1;
+}

@@ -1,0 +1,29 @@
+import { readFileSync, statSync } from "node:fs";
+import { errnoOf, PipdError } from "./errors.ts";
+
+/**
+ * The bytes of a file, or undefined when there is none at that path (nor a folder on the way to it).
+ * @throws PipdError `unreadable-file` when it exists and cannot be read.
+ */
+export function readFileIfThere(path: string): Uint8Array | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
+    throw new PipdError(
+      "unreadable-file",
+      `Could not read ${path}: ${errno === "EISDIR" ? "it is a folder" : (errno ?? String(error))}`,
+      { cause: error },
+    );
+  }
+}
+
+/** What stands at a path: a file, a folder (symbolic links followed), or nothing that can be looked at. */
+export function kindOfPath(path: string): "file" | "folder" | undefined {
+  try {
+    return statSync(path).isDirectory() ? "folder" : "file";
+  } catch {
+    return undefined;
+  }
+}
