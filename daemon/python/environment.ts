@@ -7,7 +7,6 @@ import { kindOfPath, readFileIfThere } from "../std/read-file.ts";
 import { behindShim, executablesOnPath, isExecutable, pyenvExecutables } from "./find-python.ts";
 import type { Interpreters } from "./interpreter.ts";
 import { type InterpreterFacts, isVirtualEnvironment } from "./interpreter-facts.ts";
-import { searchPath } from "./search-path.ts";
 import { parseVenvConfig } from "./venv-facts.ts";
 
 /** How an environment was found. */
@@ -53,11 +52,15 @@ export async function findEnvironment(
   const { executable, origin } = request.python
     ? await requestedPython(request.python, interpreters, call)
     : (activeEnvironment(call) ?? nearestEnvironment(call) ?? (await pythonOnPath(interpreters, call)));
-  return environmentOf(await interpreters.facts(executable, call), origin);
+  return environmentOf(await interpreters.facts(executable, call), interpreters, origin);
 }
 
 /** The environment of an interpreter whose facts are known. */
-export function environmentOf(facts: InterpreterFacts, origin: EnvironmentOrigin = "--python"): Environment {
+export function environmentOf(
+  facts: InterpreterFacts,
+  interpreters: Pick<Interpreters, "searchPath">,
+  origin: EnvironmentOrigin = "--python",
+): Environment {
   const isVirtual = isVirtualEnvironment(facts);
   return {
     root: realpathSync(facts.prefix),
@@ -65,7 +68,7 @@ export function environmentOf(facts: InterpreterFacts, origin: EnvironmentOrigin
     facts,
     isVirtual,
     includesSystemSite: !isVirtual || venvIncludesSystemSite(facts.prefix),
-    searchPath: searchPath(facts),
+    searchPath: interpreters.searchPath(facts),
     origin,
   };
 }

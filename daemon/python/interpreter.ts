@@ -7,8 +7,10 @@ import { fileURLToPath } from "node:url";
 import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import { readFileIfThere } from "../std/read-file.ts";
+import { forgetOldest } from "./folder-stamp.ts";
 import type { InterpreterFacts } from "./interpreter-facts.ts";
 import { runProbe } from "./probe.ts";
+import { createSearchPaths } from "./search-path.ts";
 import { canDeriveVenvFacts, parseVenvConfig, type VenvConfig, venvFacts } from "./venv-facts.ts";
 
 export type { InterpreterFacts } from "./interpreter-facts.ts";
@@ -28,10 +30,14 @@ export interface Interpreters {
    * Throws `python-not-found` (no such file), `broken-python` (it does not answer), `unsupported-python` (older than 3.8).
    */
   facts(executable: string, call: Call): Promise<InterpreterFacts>;
+  /** `sys.path` as the disk is now. */
+  searchPath(facts: InterpreterFacts): readonly string[];
 }
 
 export interface InterpreterOptions {
   readonly factsStore: FactsStore;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
   /** The folder with `probe.py`. */
   readonly assetsFolder?: string;
   /** Milliseconds an interpreter may take to answer. */
@@ -43,6 +49,9 @@ export const ASSETS_FOLDER = fileURLToPath(new URL("../assets", import.meta.url)
 
 /** Raised with the shape of the facts: older entries in the store are then asked again. */
 const FORMAT = 1;
+
+/** Interpreters and environments kept in memory, a few kilobytes each. */
+const MAX_INTERPRETERS = 500;
 
 /** Variables of the launching environment that change what an interpreter reports. */
 const LAUNCHER_VARIABLES = [
@@ -81,6 +90,7 @@ export function createInterpreters(options: InterpreterOptions): Interpreters {
   const probe = join(options.assetsFolder ?? ASSETS_FOLDER, "probe.py");
   const asked = new Map<string, KeptFacts>();
   const derived = new Map<string, KeptDerivation>();
+  const searchPaths = createSearchPaths(options.clock);
   const underWay = new Map<string, Promise<InterpreterFacts>>();
 
   /** From memory, from the store, or from Python. */
@@ -93,10 +103,11 @@ export function createInterpreters(options: InterpreterOptions): Interpreters {
     const flight = `${key} ${stamp}`;
     let answer = underWay.get(flight);
     if (answer === undefined) {
-      answer = runProbe({ path, probe, call, timeout }).finally(() => underWay.delete(flight));
+      answer = runProbe({ path, probe, call, timeout, searchPaths }).finally(() => underWay.delete(flight));
       underWay.set(flight, answer);
     }
     const facts = await unlessAborted(answer, call.signal);
+    forgetOldest(asked, MAX_INTERPRETERS);
     asked.set(key, { stamp, facts });
     factsStore.set(key, JSON.stringify({ stamp, facts }));
     return facts;
@@ -109,7 +120,7 @@ export function createInterpreters(options: InterpreterOptions): Interpreters {
     const kept = derived.get(key);
     const derivation = kept?.stamp === stamp ? kept.derivation : derivationOf(path, call);
     if (derivation === "script") {
-      return unlessAborted(runProbe({ path, probe, call, timeout }), call.signal);
+      return unlessAborted(runProbe({ path, probe, call, timeout, searchPaths }), call.signal);
     }
     if (derivation === undefined) {
       return ask(path, key, stamp, call);
@@ -119,10 +130,11 @@ export function createInterpreters(options: InterpreterOptions): Interpreters {
       return kept.last.facts;
     }
     const made = derivation.make(base) ?? (await ask(path, key, stamp, call));
+    forgetOldest(derived, MAX_INTERPRETERS);
     derived.set(key, { stamp, derivation, last: { base, facts: made } });
     return made;
   };
-  return { facts };
+  return { facts, searchPath: searchPaths.of };
 }
 
 /** A caller leaves at once when it is cancelled. Python is not stopped for that: it answers within milliseconds, and others may wait for it. */

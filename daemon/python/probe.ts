@@ -6,7 +6,7 @@ import { PipdError } from "../std/errors.ts";
 import { kindOfPath } from "../std/read-file.ts";
 import type { InterpreterFacts } from "./interpreter-facts.ts";
 import { schemeFor } from "./scheme.ts";
-import { searchPath } from "./search-path.ts";
+import type { SearchPaths } from "./search-path.ts";
 
 export interface ProbeRun {
   /** The interpreter, absolute. */
@@ -17,6 +17,7 @@ export interface ProbeRun {
   readonly call: Call;
   /** Milliseconds. */
   readonly timeout: number;
+  readonly searchPaths: SearchPaths;
 }
 
 type Answer =
@@ -42,7 +43,7 @@ export async function runProbe(run: ProbeRun): Promise<InterpreterFacts> {
     );
   }
   const { sysPath, ...told } = answer;
-  const explained = new Set(searchPath({ ...told, extraPath: [] }));
+  const explained = new Set(run.searchPaths.of({ ...told, extraPath: [] }));
   const facts = { ...told, extraPath: sysPath.filter((path) => !explained.has(path)) };
   return { ...facts, scheme: schemeFor(facts) };
 }

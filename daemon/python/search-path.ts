@@ -1,19 +1,19 @@
 /** `sys.path` without running Python: the site folders of an interpreter and what their `.pth` files add. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { forgetOldest, SETTLING_TIME, stampOf } from "./folder-stamp.ts";
 import type { InterpreterFacts } from "./interpreter-facts.ts";
+
+const MAX_FOLDERS = 500;
 
 /** The parts of the facts that make the search path. */
 export type SearchPathFacts = Pick<InterpreterFacts, "pathBeforeSite" | "siteFolders" | "extraPath">;
 
 /**
  * The folders importlib looks through, in order, existing or not. `added(folder)` gives what the `.pth` files of a site folder add,
- * in their order (see {@link pathsOfPthFile}).
+ * in their order.
  */
-export function searchPathCandidates(
-  facts: SearchPathFacts,
-  added: (folder: string) => readonly string[],
-): readonly string[] {
+function searchPathCandidates(facts: SearchPathFacts, added: (folder: string) => readonly string[]): readonly string[] {
   const paths = new Set(facts.pathBeforeSite);
   for (const folder of facts.siteFolders) {
     paths.add(folder);
@@ -27,12 +27,53 @@ export function searchPathCandidates(
   return [...paths];
 }
 
-/** `sys.path` of the interpreter as the disk is now: entries of `site` only where they exist. */
-export function searchPath(facts: SearchPathFacts): readonly string[] {
-  const before = new Set(facts.pathBeforeSite);
-  const addedByFolder = (folder: string): readonly string[] =>
-    namesOfPthFiles(listFolder(folder)).flatMap((name) => pathsOfPthFile(folder, name));
-  return searchPathCandidates(facts, addedByFolder).filter((path) => before.has(path) || existsSync(path));
+/** `sys.path` of interpreters as the disk is now. */
+export interface SearchPaths {
+  /** Entries that `site` adds are there only where they exist. */
+  of(facts: SearchPathFacts): readonly string[];
+}
+
+/** What a site folder adds, with the stamps of what was read to know it. */
+interface SiteFolder {
+  readonly stamp: string;
+  readonly settled: boolean;
+  readonly files: readonly { readonly path: string; readonly stamp: string }[];
+  readonly added: readonly string[];
+}
+
+/** Keeps what `.pth` files say and compares with the disk by `stat`. `clock` gives milliseconds since 1970. */
+export function createSearchPaths(clock: () => number): SearchPaths {
+  const folders = new Map<string, SiteFolder>();
+  const added = (folder: string): readonly string[] => {
+    const known = folders.get(folder);
+    const stat = statSync(folder, { throwIfNoEntry: false });
+    const stamp = stat === undefined ? "" : `${stat.mtimeMs} ${stat.ino}`;
+    if (known?.settled && known.stamp === stamp && known.files.every(({ path, stamp }) => stampOf(path) === stamp)) {
+      return known.added;
+    }
+    const settled = clock() - (stat?.mtimeMs ?? 0) > SETTLING_TIME;
+    const read = readSiteFolder(folder, stamp, settled);
+    folders.delete(folder);
+    folders.set(folder, read);
+    forgetOldest(folders, MAX_FOLDERS);
+    return read.added;
+  };
+  return {
+    of(facts) {
+      const before = new Set(facts.pathBeforeSite);
+      return searchPathCandidates(facts, added).filter((path) => before.has(path) || existsSync(path));
+    },
+  };
+}
+
+function readSiteFolder(folder: string, stamp: string, settled: boolean): SiteFolder {
+  const names = stamp === "" ? [] : namesOfPthFiles(listFolder(folder));
+  return {
+    stamp,
+    settled,
+    files: names.map((name) => ({ path: join(folder, name), stamp: stampOf(join(folder, name)) })),
+    added: names.flatMap((name) => pathsOfPthFile(folder, name)),
+  };
 }
 
 function listFolder(folder: string): readonly string[] {
@@ -44,12 +85,12 @@ function listFolder(folder: string): readonly string[] {
 }
 
 /** The `.pth` files among these names, in the order `site` reads them. */
-export function namesOfPthFiles(names: readonly string[]): readonly string[] {
+function namesOfPthFiles(names: readonly string[]): readonly string[] {
   return names.filter((name) => name.endsWith(".pth") && !name.startsWith(".")).sort();
 }
 
 /** The absolute paths a `.pth` file names. Lines of code are not run; an unreadable file adds nothing. */
-export function pathsOfPthFile(folder: string, name: string): readonly string[] {
+function pathsOfPthFile(folder: string, name: string): readonly string[] {
   let text: string;
   try {
     text = readFileSync(join(folder, name), "utf8");
