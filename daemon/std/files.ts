@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fchmodSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { dirname, join, normalize, sep } from "node:path";
-import { PipdError } from "./errors.ts";
+import { dirname, join } from "node:path";
 
 /** Makes a folder and its missing parents, all for this user alone (0700) whatever the umask; existing ones stay as they are. */
 export function ensurePrivateFolder(path: string): void {
@@ -38,15 +37,4 @@ export function writeNewFile(path: string, content: Uint8Array, mode: number): v
 /** Writes all of `content` at the descriptor's position, however many bytes the system takes at once. */
 export function writeFully(descriptor: number, content: Uint8Array): void {
   for (let done = 0; done < content.length; ) done += writeSync(descriptor, content, done);
-}
-
-/**
- * `folder` joined with a relative path that comes from outside (an archive, a RECORD row).
- * @throws PipdError "unsafe-path" when the result would not lie below `folder`.
- */
-export function joinInside(folder: string, relative: string): string {
-  const base = normalize(folder.endsWith(sep) ? folder : folder + sep);
-  const joined = normalize(base + relative);
-  if (joined.startsWith(base) && joined !== base && !relative.includes("\0")) return joined;
-  throw new PipdError("unsafe-path", `The path ${JSON.stringify(relative)} does not lie inside ${folder}.`);
 }

@@ -93,102 +93,113 @@ export function serveTasks(handlers: Readonly<Record<string, (task: never) => un
   });
 }
 
-export function createWorkerPool({ size, file, idleMs }: WorkerPoolOptions): WorkerPool {
-  const threads = new Set<Thread>();
-  const queue: Job[] = [];
-  let closed = false;
+/** What the functions of one pool share. */
+interface Pool {
+  readonly options: WorkerPoolOptions;
+  readonly threads: Set<Thread>;
+  /** Jobs for which there is no thread yet, in the order of the calls. */
+  readonly queue: Job[];
+  closed: boolean;
+}
 
-  const end = async (thread: Thread, reason: unknown): Promise<void> => {
-    thread.ending ??= { reason };
-    await thread.worker.terminate();
-  };
-
-  const rest = (thread: Thread): void => {
-    thread.worker.unref();
-    thread.idleTimer = setTimeout(() => void end(thread, undefined), idleMs);
-    thread.idleTimer.unref();
-  };
-
-  const give = (thread: Thread, job: Job): void => {
-    clearTimeout(thread.idleTimer);
-    thread.job = job;
-    thread.worker.ref();
-    try {
-      thread.worker.postMessage(job.task, job.transfer);
-    } catch (error) {
-      thread.job = undefined;
-      job.reject(error);
-      next(thread);
-    }
-  };
-
-  const next = (thread: Thread): void => {
-    const job = queue.shift();
-    if (job === undefined) rest(thread);
-    else give(thread, job);
-  };
-
-  const start = (): Thread => {
-    const worker = new Worker(file, { env: {}, execArgv: [], name: "pipd-worker" });
-    const thread: Thread = { worker, job: undefined, idleTimer: undefined, ending: undefined };
-    let crash: unknown;
-    worker.on("message", (answer: Answer) => {
-      const job = thread.job;
-      if (job === undefined || thread.ending !== undefined) return;
-      thread.job = undefined;
-      if (answer.ok) job.resolve(answer.value);
-      else job.reject(fromPortable(answer.error));
-      next(thread);
-    });
-    worker.on("error", (error) => {
-      crash = error;
-    });
-    worker.on("exit", (code) => {
-      threads.delete(thread);
-      clearTimeout(thread.idleTimer);
-      thread.job?.reject(thread.ending === undefined ? crashed(thread.job.task, code, crash) : thread.ending.reason);
-      const waiting = queue.shift();
-      if (waiting !== undefined) dispatch(waiting);
-    });
-    threads.add(thread);
-    return thread;
-  };
-
-  const dispatch = (job: Job): void => {
-    const idle = [...threads].findLast((thread) => thread.job === undefined && thread.ending === undefined);
-    if (idle !== undefined) give(idle, job);
-    else if (threads.size < size) give(start(), job);
-    else queue.push(job);
-  };
-
-  const abort = (job: Job, reason: unknown): void => {
-    const waiting = queue.indexOf(job);
-    if (waiting !== -1) {
-      queue.splice(waiting, 1);
-      job.reject(reason);
-      return;
-    }
-    for (const thread of threads) if (thread.job === job) void end(thread, reason);
-  };
-
+export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
+  const pool: Pool = { options, threads: new Set(), queue: [], closed: false };
   return {
-    size,
-    run<Result>(task: WorkerTask, transfer: readonly Transferable[] = [], signal?: AbortSignal): Promise<Result> {
-      if (closed) return Promise.reject(poolClosed());
-      if (signal?.aborted === true) return Promise.reject(signal.reason);
+    size: options.size,
+    async run<Result>(task: WorkerTask, transfer: readonly Transferable[] = [], signal?: AbortSignal): Promise<Result> {
+      if (pool.closed) throw poolClosed();
+      signal?.throwIfAborted();
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
       const job: Job = { task, transfer, resolve, reject };
-      const onAbort = (): void => abort(job, signal?.reason);
+      const onAbort = (): void => abort(pool, job, signal?.reason);
       signal?.addEventListener("abort", onAbort, { once: true });
-      dispatch(job);
-      return promise.finally(() => signal?.removeEventListener("abort", onAbort)) as Promise<Result>;
+      dispatch(pool, job);
+      try {
+        return (await promise) as Result;
+      } finally {
+        signal?.removeEventListener("abort", onAbort);
+      }
     },
     async close() {
-      closed = true;
-      for (const job of queue.splice(0)) job.reject(poolClosed());
-      await Promise.all([...threads].map((thread) => end(thread, poolClosed())));
+      pool.closed = true;
+      for (const job of pool.queue.splice(0)) job.reject(poolClosed());
+      await Promise.all([...pool.threads].map((thread) => end(thread, poolClosed())));
     },
   };
+}
+
+/** To the idle thread that worked last (the others may run out of idle time), else to a new one, else into the queue. */
+function dispatch(pool: Pool, job: Job): void {
+  const idle = [...pool.threads].findLast((thread) => thread.job === undefined && thread.ending === undefined);
+  if (idle !== undefined) give(pool, idle, job);
+  else if (pool.threads.size < pool.options.size) give(pool, start(pool), job);
+  else pool.queue.push(job);
+}
+
+function start(pool: Pool): Thread {
+  const worker = new Worker(pool.options.file, { env: {}, execArgv: [], name: "pipd-worker" });
+  const thread: Thread = { worker, job: undefined, idleTimer: undefined, ending: undefined };
+  let crash: unknown;
+  worker.on("message", (answer: Answer) => {
+    const job = thread.job;
+    if (job === undefined || thread.ending !== undefined) return;
+    thread.job = undefined;
+    if (answer.ok) job.resolve(answer.value);
+    else job.reject(fromPortable(answer.error));
+    next(pool, thread);
+  });
+  worker.on("error", (error) => {
+    crash = error;
+  });
+  worker.on("exit", (code) => {
+    pool.threads.delete(thread);
+    clearTimeout(thread.idleTimer);
+    thread.job?.reject(thread.ending === undefined ? crashed(thread.job.task, code, crash) : thread.ending.reason);
+    const waiting = pool.queue.shift();
+    if (waiting !== undefined) dispatch(pool, waiting);
+  });
+  pool.threads.add(thread);
+  return thread;
+}
+
+function give(pool: Pool, thread: Thread, job: Job): void {
+  clearTimeout(thread.idleTimer);
+  thread.job = job;
+  thread.worker.ref();
+  try {
+    thread.worker.postMessage(job.task, job.transfer);
+  } catch (error) {
+    thread.job = undefined;
+    job.reject(error);
+    next(pool, thread);
+  }
+}
+
+/** Gives a thread that is done the next job, or lets it rest: it no longer keeps the process alive, and ends after a while. */
+function next(pool: Pool, thread: Thread): void {
+  const job = pool.queue.shift();
+  if (job !== undefined) {
+    give(pool, thread, job);
+    return;
+  }
+  thread.worker.unref();
+  thread.idleTimer = setTimeout(() => void end(thread, undefined), pool.options.idleMs);
+  thread.idleTimer.unref();
+}
+
+async function end(thread: Thread, reason: unknown): Promise<void> {
+  thread.ending ??= { reason };
+  await thread.worker.terminate();
+}
+
+function abort(pool: Pool, job: Job, reason: unknown): void {
+  const waiting = pool.queue.indexOf(job);
+  if (waiting !== -1) {
+    pool.queue.splice(waiting, 1);
+    job.reject(reason);
+    return;
+  }
+  for (const thread of pool.threads) if (thread.job === job) void end(thread, reason);
 }
 
 const poolClosed = (): PipdError =>

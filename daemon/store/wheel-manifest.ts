@@ -1,6 +1,9 @@
-/** A console or gui script of a wheel: run `attrs` of `module`. Same shape as `EntryPoint` of standards/dist-info. */
+/** A console or gui script of a wheel, in the shape of `EntryPoint` of standards/entry-points. */
 export interface ManifestEntryPoint {
+  readonly group: string;
   readonly name: string;
+  /** As written: `package.module:function [extra]`. */
+  readonly value: string;
   readonly module: string;
   readonly attrs: string;
   readonly extras: readonly string[];

@@ -1,36 +1,29 @@
-import { createHash, randomBytes } from "node:crypto";
-import { type BigIntStats, readdirSync, readFileSync, renameSync, statSync, utimesSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { type BigIntStats, mkdtempSync, renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { errnoOf, PipdError } from "../std/errors.ts";
-import { ensurePrivateFolder, writeFileAtomically, writeNewFile } from "../std/files.ts";
-import { parseManifest, renderManifest, type WheelManifest } from "./wheel-manifest.ts";
+import { errnoOf } from "../std/errors.ts";
+import { ensurePrivateFolder, writeNewFile } from "../std/files.ts";
+import { findLocalHash, rememberLocalHash } from "./local-hashes.ts";
+import { createManifestMemory, type ManifestMemory } from "./manifest-memory.ts";
+import {
+  loadWheel,
+  MANIFEST_NAME,
+  modifiedAt,
+  namesIn,
+  type StoredWheel,
+  type StoredWheelSummary,
+  stampOfWheel,
+  storeUnwritable,
+  summarizeWheel,
+  throwAway,
+  touch,
+} from "./wheel-folder.ts";
+import { renderManifest, type WheelManifest } from "./wheel-manifest.ts";
 
-/** A wheel in the store: verified, unpacked, read-only. */
-export interface StoredWheel {
-  /** Of the archive, 64 lower-case hex digits. */
-  readonly sha256: string;
-  /** The wheel's own folder: `files/`, `manifest.json` and byte code (see `bytecodeFolder`). */
-  readonly folder: string;
-  /** The unpacked tree, `<folder>/files`. */
-  readonly tree: string;
-  readonly manifest: WheelManifest;
-}
+export { bytecodeFolder, type StoredWheel, type StoredWheelSummary } from "./wheel-folder.ts";
 
-/** A stored wheel as `cache list` and the size limit see it. */
-export interface StoredWheelSummary {
-  readonly sha256: string;
-  readonly folder: string;
-  readonly filename: string;
-  readonly name: string;
-  readonly version: string;
-  /** Unpacked files and byte code. */
-  readonly bytes: number;
-  /** Milliseconds since the epoch, exact to about ten minutes. */
-  readonly lastUsed: number;
-}
-
-export interface RemovedWheels {
+export interface WheelCount {
   readonly wheels: number;
   readonly bytes: number;
 }
@@ -60,16 +53,17 @@ export interface WheelStore {
   hold(sha256: string): Disposable;
   /** All wheels, by name, version and file name. Reads every manifest: for commands, not for the fast path. */
   list(): readonly StoredWheelSummary[];
-  totals(): RemovedWheels;
-  /** Removes one wheel; nothing happens (0 wheels) when it is not there or held. */
-  remove(sha256: string): Promise<RemovedWheels>;
+  /** How many wheels there are, and their bytes. */
+  totals(): WheelCount;
+  /** Removes one wheel and says what went; nothing (0 wheels) when it is not there or held. */
+  remove(sha256: string): Promise<WheelCount>;
   /** Removes all wheels that are not held, and what is remembered of local files. */
-  purge(): Promise<RemovedWheels>;
+  purge(): Promise<WheelCount>;
   /** Removes the least recently used wheels until at most `maxBytes` are left. Held wheels and those used in the last half hour stay. */
-  shrink(maxBytes: number): Promise<RemovedWheels>;
+  shrink(maxBytes: number): Promise<WheelCount>;
   /** Removes what killed processes left: stages, trash, and records of local files nobody asked for in 30 days. */
   sweep(): Promise<void>;
-  /** The archive hash remembered for a local wheel file that has not changed since, or undefined. */
+  /** The archive hash remembered for a local wheel file that has not changed since, or undefined. `path` is absolute. */
   localHash(file: BigIntStats, path: string): string | undefined;
   /** Remembers the hash of a local file. `file` is its stat from before it was read; a file changed in the last 100 ms is not trusted. */
   rememberLocalHash(file: BigIntStats, path: string, sha256: string): void;
@@ -85,231 +79,199 @@ export interface WheelStoreOptions {
 }
 
 const LAYOUT = "wheels-v1";
-const MANIFEST = "manifest.json";
-const STAGE = ".stage";
-const TRASH = ".trash";
-const LOCAL = ".local";
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const TOUCH_INTERVAL = 10 * MINUTE;
 const IN_USE_FOR = 30 * MINUTE;
 const SHA256 = /^[0-9a-f]{64}$/;
 
-/** Where byte code of a stored wheel for one Python lies, e.g. `cpython-311`; `.pyc` files in the layout of the tree. */
-export const bytecodeFolder = (wheel: StoredWheel, cacheTag: string): string => join(wheel.folder, `pyc-${cacheTag}`);
-
-interface Remembered {
-  readonly wheel: StoredWheel;
-  readonly stamp: string;
-  touched: number;
+/** What the functions of one store share. */
+interface Place {
+  readonly root: string;
+  readonly stages: string;
+  readonly trash: string;
+  readonly records: string;
+  readonly clock: () => number;
+  readonly memory: ManifestMemory;
+  /** Number of holds by hash. */
+  readonly holds: Map<string, number>;
 }
 
 export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: WheelStoreOptions): WheelStore {
   const root = join(folder, LAYOUT);
-  const remembered = new Map<string, Remembered>();
-  const holds = new Map<string, number>();
-  let filesInMemory = 0;
-
-  const folderOf = (sha256: string): string => join(root, sha256.slice(0, 2), sha256);
-
-  const forget = (sha256: string): void => {
-    filesInMemory -= remembered.get(sha256)?.wheel.manifest.files.length ?? 0;
-    remembered.delete(sha256);
+  const place: Place = {
+    root,
+    stages: join(root, ".stage"),
+    trash: join(root, ".trash"),
+    records: join(root, ".local"),
+    clock,
+    memory: createManifestMemory(maxFilesInMemory),
+    holds: new Map(),
   };
-
-  /** Puts an entry at the young end; drops old ones, never the one just put. */
-  const keep = (entry: Remembered): void => {
-    forget(entry.wheel.sha256);
-    remembered.set(entry.wheel.sha256, entry);
-    filesInMemory += entry.wheel.manifest.files.length;
-    for (const sha256 of remembered.keys()) {
-      if (filesInMemory <= maxFilesInMemory || sha256 === entry.wheel.sha256) break;
-      forget(sha256);
-    }
-  };
-
-  const find = (sha256: string): StoredWheel | undefined => {
-    if (!SHA256.test(sha256)) return undefined;
-    const stamp = stampOf(join(folderOf(sha256), MANIFEST));
-    let entry = remembered.get(sha256);
-    if (entry?.stamp !== stamp) {
-      forget(sha256);
-      const wheel = stamp === undefined ? undefined : loadWheel(folderOf(sha256), sha256);
-      entry = wheel === undefined || stamp === undefined ? undefined : { wheel, stamp, touched: 0 };
-    }
-    if (entry === undefined) return undefined;
-    if (clock() - entry.touched >= TOUCH_INTERVAL) {
-      entry.touched = clock();
-      touch(entry.wheel.folder, entry.touched);
-    }
-    keep(entry);
-    return entry.wheel;
-  };
-
-  /** Out of sight at once, deleted afterwards. False when it was not there. */
-  const throwAway = async (path: string): Promise<boolean> => {
-    const trash = join(root, TRASH, randomBytes(8).toString("hex"));
-    ensurePrivateFolder(dirname(trash));
-    try {
-      renameSync(path, trash);
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") return false;
-      throw error;
-    }
-    await rm(trash, { recursive: true, force: true });
-    return true;
-  };
-
-  const removeWheels = async (wheels: readonly StoredWheelSummary[]): Promise<RemovedWheels> => {
-    const removed = wheels.map(async (wheel): Promise<number | undefined> => {
-      if (holds.has(wheel.sha256)) return undefined;
-      forget(wheel.sha256);
-      return (await throwAway(wheel.folder)) ? wheel.bytes : undefined;
-    });
-    const sizes = (await Promise.all(removed)).filter((bytes) => bytes !== undefined);
-    return { wheels: sizes.length, bytes: sum(sizes) };
-  };
-
-  const list = (): readonly StoredWheelSummary[] =>
-    entriesOf(root)
-      .filter((prefix) => prefix.length === 2)
-      .flatMap((prefix) => entriesOf(join(root, prefix)))
-      .filter((sha256) => SHA256.test(sha256))
-      .map((sha256) => summaryOf(folderOf(sha256), sha256))
-      .filter((summary) => summary !== undefined)
-      .sort((a, b) => compareText(sortKey(a), sortKey(b)));
-
-  const localRecord = (file: BigIntStats, path: string): string =>
-    join(root, LOCAL, createHash("sha256").update(`${path}\0${file.mtimeNs}\0${file.size}\0${file.ino}`).digest("hex"));
-
   return {
     folder: root,
-    find,
-    createStage() {
-      const stage = join(root, STAGE, `${process.pid}-${randomBytes(8).toString("hex")}`);
-      return orUnwritable(root, () => {
-        ensurePrivateFolder(stage);
-        return stage;
-      });
-    },
-    async add(stage, manifest) {
-      const target = folderOf(manifest.sha256);
-      orUnwritable(root, () => {
-        ensurePrivateFolder(dirname(target));
-        writeNewFile(join(stage, MANIFEST), Buffer.from(renderManifest(manifest)), 0o600);
-      });
-      for (let attempt = 0; ; attempt++) {
-        try {
-          renameSync(stage, target);
-        } catch (error) {
-          const taken = ["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(errnoOf(error) ?? "");
-          if (!taken || attempt === 9) throw unwritable(root, error);
-          // Somebody else's wheel stands there: a complete one is as good as ours, a damaged one makes room.
-          if (find(manifest.sha256) === undefined) {
-            await throwAway(target);
-            continue;
-          }
-          await rm(stage, { recursive: true, force: true });
-        }
-        const wheel = find(manifest.sha256);
-        if (wheel !== undefined) return wheel;
-        throw unwritable(root, new Error("the wheel was removed as soon as it was there"));
-      }
-    },
+    find: (sha256) => findWheel(place, sha256),
+    createStage: () => createStage(place),
+    add: (stage, manifest) => addWheel(place, stage, manifest),
     discard: (stage) => rm(stage, { recursive: true, force: true }),
-    hold(sha256) {
-      holds.set(sha256, (holds.get(sha256) ?? 0) + 1);
-      let held = true;
-      return {
-        [Symbol.dispose]() {
-          const left = (holds.get(sha256) ?? 0) - (held ? 1 : 0);
-          held = false;
-          if (left > 0) holds.set(sha256, left);
-          else holds.delete(sha256);
-        },
-      };
-    },
-    list,
-    totals() {
-      const wheels = list();
-      return { wheels: wheels.length, bytes: sum(wheels.map((wheel) => wheel.bytes)) };
-    },
-    remove: (sha256) => {
-      const summary = SHA256.test(sha256) ? summaryOf(folderOf(sha256), sha256) : undefined;
-      return removeWheels(summary === undefined ? [] : [summary]);
+    hold: (sha256) => holdWheel(place, sha256),
+    list: () => listWheels(place),
+    totals: () => countOf(listWheels(place).map((wheel) => wheel.bytes)),
+    async remove(sha256) {
+      const wheel = SHA256.test(sha256) ? summarizeWheel(folderOf(place, sha256), sha256) : undefined;
+      return removeWheels(place, wheel === undefined ? [] : [wheel]);
     },
     async purge() {
-      const removed = await removeWheels(list());
-      await throwAway(join(root, LOCAL));
+      const removed = await removeWheels(place, listWheels(place));
+      await throwAway(place.records, place.trash);
       return removed;
     },
-    async shrink(maxBytes) {
-      const wheels = list().toSorted((a, b) => a.lastUsed - b.lastUsed);
-      let bytes = sum(wheels.map((wheel) => wheel.bytes));
-      const victims: StoredWheelSummary[] = [];
-      for (const wheel of wheels) {
-        if (bytes <= maxBytes || clock() - wheel.lastUsed < IN_USE_FOR) break;
-        if (holds.has(wheel.sha256)) continue;
-        victims.push(wheel);
-        bytes -= wheel.bytes;
-      }
-      return removeWheels(victims);
-    },
-    async sweep() {
-      const now = clock();
-      const leftovers = entriesOf(join(root, STAGE))
-        .filter((name) => isAbandoned(Number.parseInt(name, 10), now - modifiedAt(join(root, STAGE, name))))
-        .map((name) => join(root, STAGE, name));
-      const trash = entriesOf(join(root, TRASH)).map((name) => join(root, TRASH, name));
-      const records = entriesOf(join(root, LOCAL))
-        .map((name) => join(root, LOCAL, name))
-        .filter((path) => now - modifiedAt(path) > 30 * DAY);
-      await Promise.all([...leftovers, ...trash, ...records].map((path) => rm(path, { recursive: true, force: true })));
-    },
-    localHash(file, path) {
-      const record = localRecord(file, path);
-      const sha256 = readOrUndefined(record);
-      if (sha256 === undefined || !SHA256.test(sha256)) return undefined;
-      if (clock() - modifiedAt(record) > DAY) touch(record, clock());
-      return sha256;
-    },
-    rememberLocalHash(file, path, sha256) {
-      if (clock() - Number(file.mtimeNs / 1_000_000n) < 100) return;
-      const record = localRecord(file, path);
-      try {
-        ensurePrivateFolder(dirname(record));
-        writeFileAtomically(record, sha256);
-      } catch {
-        // Only a memory: a store that cannot be written costs one more hashing next time.
-      }
+    shrink: (maxBytes) => removeWheels(place, victimsOf(place, maxBytes)),
+    sweep: () => sweepStore(place),
+    localHash: (file, path) => findLocalHash(place.records, file, path, clock()),
+    rememberLocalHash: (file, path, sha256) => rememberLocalHash(place.records, file, path, clock(), sha256),
+  };
+}
+
+/** A store for one run (`--no-cache-dir`, or a store that cannot be written): a new folder below `parent`, gone when it is disposed of. */
+export function createTemporaryWheelStore(
+  parent: string,
+  clock: () => number,
+): { readonly store: WheelStore } & AsyncDisposable {
+  const folder = mkdtempSync(join(parent, "pipd-wheels-"));
+  return {
+    store: createWheelStore({ folder, clock }),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+const folderOf = ({ root }: Place, sha256: string): string => join(root, sha256.slice(0, 2), sha256);
+
+function findWheel(place: Place, sha256: string): StoredWheel | undefined {
+  if (!SHA256.test(sha256)) return undefined;
+  const folder = folderOf(place, sha256);
+  const stamp = stampOfWheel(folder);
+  let entry = place.memory.get(sha256);
+  if (stamp === undefined || entry?.stamp !== stamp) {
+    place.memory.delete(sha256);
+    const wheel = stamp === undefined ? undefined : loadWheel(folder, sha256);
+    if (wheel === undefined || stamp === undefined) return undefined;
+    entry = { wheel, stamp, touched: 0 };
+    place.memory.set(entry);
+  }
+  const now = place.clock();
+  if (now - entry.touched >= TOUCH_INTERVAL) {
+    entry.touched = now;
+    touch(folder, now);
+  }
+  return entry.wheel;
+}
+
+function createStage({ root, stages }: Place): string {
+  const stage = join(stages, `${process.pid}-${randomBytes(8).toString("hex")}`);
+  try {
+    ensurePrivateFolder(stage);
+    return stage;
+  } catch (error) {
+    throw storeUnwritable(root, error);
+  }
+}
+
+async function addWheel(place: Place, stage: string, manifest: WheelManifest): Promise<StoredWheel> {
+  const target = folderOf(place, manifest.sha256);
+  try {
+    ensurePrivateFolder(dirname(target));
+    writeNewFile(join(stage, MANIFEST_NAME), Buffer.from(renderManifest(manifest)), 0o600);
+  } catch (error) {
+    throw storeUnwritable(place.root, error);
+  }
+  for (let attempt = 1; ; attempt++) {
+    const taken = await moveWheel(place, stage, target);
+    const wheel = findWheel(place, manifest.sha256);
+    if (wheel !== undefined) {
+      if (taken) await rm(stage, { recursive: true, force: true });
+      return wheel;
+    }
+    // A damaged wheel stands there: it makes room.
+    if (!taken || attempt === 10) throw storeUnwritable(place.root, new Error(`${target} is removed again and again`));
+    await throwAway(target, place.trash);
+  }
+}
+
+/** True when something stood there already. */
+async function moveWheel({ root }: Place, stage: string, target: string): Promise<boolean> {
+  try {
+    renameSync(stage, target);
+    return false;
+  } catch (error) {
+    if (["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(errnoOf(error) ?? "")) return true;
+    throw storeUnwritable(root, error);
+  }
+}
+
+function holdWheel({ holds }: Place, sha256: string): Disposable {
+  holds.set(sha256, (holds.get(sha256) ?? 0) + 1);
+  let held = true;
+  return {
+    [Symbol.dispose]() {
+      if (!held) return;
+      held = false;
+      const left = (holds.get(sha256) ?? 0) - 1;
+      if (left > 0) holds.set(sha256, left);
+      else holds.delete(sha256);
     },
   };
 }
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-const sortKey = (wheel: StoredWheelSummary): string =>
-  `${wheel.name.toLowerCase()}\n${wheel.version}\n${wheel.filename}`;
-
-function loadWheel(folder: string, sha256: string): StoredWheel | undefined {
-  const text = readOrUndefined(join(folder, MANIFEST));
-  const manifest = text === undefined ? undefined : parseManifest(text);
-  if (manifest?.sha256 !== sha256) return undefined;
-  return { sha256, folder, tree: join(folder, "files"), manifest };
+function listWheels(place: Place): readonly StoredWheelSummary[] {
+  const sortKey = (wheel: StoredWheelSummary): string =>
+    `${wheel.name.toLowerCase()}\n${wheel.version}\n${wheel.filename}`;
+  return namesIn(place.root)
+    .filter((prefix) => prefix.length === 2)
+    .flatMap((prefix) => namesIn(join(place.root, prefix)))
+    .filter((sha256) => SHA256.test(sha256))
+    .map((sha256) => summarizeWheel(folderOf(place, sha256), sha256))
+    .filter((summary) => summary !== undefined)
+    .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
 }
 
-function summaryOf(folder: string, sha256: string): StoredWheelSummary | undefined {
-  const manifest = loadWheel(folder, sha256)?.manifest;
-  if (manifest === undefined) return undefined;
-  const { filename, name, version, totalSize } = manifest;
-  const bytecode = entriesOf(folder).filter((entry) => entry.startsWith("pyc-"));
-  const bytes = totalSize + sum(bytecode.map((entry) => treeSize(join(folder, entry))));
-  return { sha256, folder, filename, name, version, bytes, lastUsed: modifiedAt(folder) };
+const countOf = (sizes: readonly number[]): WheelCount => ({
+  wheels: sizes.length,
+  bytes: sizes.reduce((sum, size) => sum + size, 0),
+});
+
+async function removeWheels(place: Place, wheels: readonly StoredWheelSummary[]): Promise<WheelCount> {
+  const removed = wheels.map(async ({ sha256, folder, bytes }) => {
+    if (place.holds.has(sha256)) return undefined;
+    place.memory.delete(sha256);
+    return (await throwAway(folder, place.trash)) ? bytes : undefined;
+  });
+  return countOf((await Promise.all(removed)).filter((bytes) => bytes !== undefined));
 }
 
-function treeSize(folder: string): number {
-  const entries = entriesOf(folder, true).map((entry) => statSync(join(folder, entry), { throwIfNoEntry: false }));
-  return sum(entries.map((entry) => (entry?.isFile() === true ? entry.size : 0)));
+/** The wheels to remove, least recently used first, so that at most `maxBytes` are left. */
+function victimsOf(place: Place, maxBytes: number): StoredWheelSummary[] {
+  const wheels = listWheels(place).toSorted((a, b) => a.lastUsed - b.lastUsed);
+  const victims: StoredWheelSummary[] = [];
+  let { bytes } = countOf(wheels.map((wheel) => wheel.bytes));
+  for (const wheel of wheels) {
+    if (bytes <= maxBytes || place.clock() - wheel.lastUsed < IN_USE_FOR) break;
+    if (place.holds.has(wheel.sha256)) continue;
+    victims.push(wheel);
+    bytes -= wheel.bytes;
+  }
+  return victims;
+}
+
+async function sweepStore({ stages, trash, records, clock }: Place): Promise<void> {
+  const now = clock();
+  const inside = (folder: string): string[] => namesIn(folder).map((name) => join(folder, name));
+  const leftovers = namesIn(stages)
+    .filter((name) => isAbandoned(Number.parseInt(name, 10), now - modifiedAt(join(stages, name))))
+    .map((name) => join(stages, name));
+  const old = inside(records).filter((path) => now - modifiedAt(path) > 30 * DAY);
+  const paths = [...leftovers, ...inside(trash), ...old];
+  await Promise.all(paths.map((path) => rm(path, { recursive: true, force: true })));
 }
 
 /** A stage belongs to nobody when its process is gone (ten minutes' grace for other PID namespaces), or after a day. */
@@ -323,56 +285,3 @@ function isAbandoned(pid: number, age: number): boolean {
     return errnoOf(error) !== "EPERM";
   }
 }
-
-/** Names in a folder; none when it is not there. */
-function entriesOf(folder: string, recursive = false): string[] {
-  try {
-    return readdirSync(folder, { recursive, encoding: "utf8" });
-  } catch {
-    return [];
-  }
-}
-
-function readOrUndefined(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
-
-/** Changes when the file is replaced; undefined when it is not there. */
-function stampOf(path: string): string | undefined {
-  try {
-    const stats = statSync(path, { throwIfNoEntry: false });
-    return stats === undefined ? undefined : `${stats.ino}:${stats.mtimeMs}:${stats.size}`;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Milliseconds since the epoch; 0 when it is not there. */
-const modifiedAt = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-
-function touch(path: string, now: number): void {
-  try {
-    utimesSync(path, now / 1000, now / 1000);
-  } catch {
-    // A read-only store still serves; its wheels only look less used than they are.
-  }
-}
-
-function orUnwritable<T>(root: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw unwritable(root, error);
-  }
-}
-
-const unwritable = (root: string, cause: unknown): PipdError =>
-  new PipdError(
-    "store-unwritable",
-    `pipd's wheel store ${root} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}.`,
-    { hint: "Free some space or mend the folder's permissions, or use --no-cache-dir.", cause },
-  );

@@ -1,0 +1,79 @@
+import { createHash, type Hash } from "node:crypto";
+import { readSync } from "node:fs";
+import { PipdError } from "../std/errors.ts";
+
+/**
+ * The hashes somebody gives for one file, as `<algorithm>:<hex>`: an index page, a URL fragment, the `--hash` options of a requirement.
+ * The file must have one of them. Several demands on a file (the index's and the user's) are separate lists, each to be met.
+ */
+export type HashDemand = readonly string[];
+
+/** By algorithm, lower-case hex. */
+export type Digests = ReadonlyMap<string, string>;
+
+/** What pip compares, by hashlib's names, which Node shares. */
+const ALGORITHMS: ReadonlySet<string> = new Set(["md5", "sha1", "sha224", "sha256", "sha384", "sha512"]);
+
+function split(text: string): { readonly algorithm: string; readonly digest: string } {
+  const colon = text.indexOf(":");
+  return { algorithm: text.slice(0, colon).toLowerCase(), digest: text.slice(colon + 1).toLowerCase() };
+}
+
+/** The demand that an index's `hashes` object makes. Empty (no demand) when it names no algorithm known here. */
+export function demandOf(hashes: Readonly<Record<string, string>>): HashDemand {
+  return Object.entries(hashes)
+    .filter(([algorithm]) => ALGORITHMS.has(algorithm.toLowerCase()))
+    .map(([algorithm, digest]) => `${algorithm}:${digest}`);
+}
+
+/** The algorithms that must be computed to judge the demands, always with sha256. */
+export function algorithmsOf(demands: readonly HashDemand[]): readonly string[] {
+  return [...new Set(["sha256", ...demands.flat().map((text) => split(text).algorithm)])].filter((name) =>
+    ALGORITHMS.has(name),
+  );
+}
+
+/**
+ * Whether the digests meet all demands: true, or false when only further algorithms could tell.
+ * @throws PipdError "hash-mismatch", in pip's form (Expected, Got), when one cannot be met.
+ */
+export function checkHashes(filename: string, demands: readonly HashDemand[], digests: Digests): boolean {
+  let certain = true;
+  for (const demand of demands.filter((list) => list.length > 0)) {
+    const wanted = demand.map(split);
+    if (wanted.some(({ algorithm, digest }) => digests.get(algorithm) === digest)) continue;
+    if (wanted.some(({ algorithm }) => ALGORITHMS.has(algorithm) && !digests.has(algorithm))) certain = false;
+    else throw mismatch(filename, wanted, digests);
+  }
+  return certain;
+}
+
+function mismatch(filename: string, wanted: readonly ReturnType<typeof split>[], digests: Digests): PipdError {
+  const lines = wanted.map(
+    ({ algorithm, digest }, index) => `${index === 0 ? "Expected" : "      or"} ${algorithm} ${digest}`,
+  );
+  const algorithm = wanted.find((one) => digests.has(one.algorithm))?.algorithm ?? "sha256";
+  const got = `     Got ${" ".repeat(algorithm.length)} ${digests.get(algorithm) ?? "?"}`;
+  return new PipdError(
+    "hash-mismatch",
+    [`${filename} does not have the hash it should have.`, ...lines, got].join("\n    "),
+    {
+      hint:
+        "If you have changed the version of the package, update its hashes. Otherwise look at the file with care: " +
+        "someone may have tampered with it.",
+    },
+  );
+}
+
+/** Digests of a whole open file, read once. */
+export function hashFile(descriptor: number, algorithms: readonly string[]): Digests {
+  const hashes = algorithms.map((algorithm): readonly [string, Hash] => [algorithm, createHash(algorithm)]);
+  const buffer = Buffer.allocUnsafeSlow(2 ** 20);
+  for (let position = 0; ; ) {
+    const count = readSync(descriptor, buffer, 0, buffer.length, position);
+    if (count === 0) break;
+    position += count;
+    for (const [, hash] of hashes) hash.update(buffer.subarray(0, count));
+  }
+  return new Map(hashes.map(([algorithm, hash]) => [algorithm, hash.digest("hex")]));
+}

@@ -1,0 +1,203 @@
+import type { BigIntStats } from "node:fs";
+import { rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { ProjectFile } from "../index/project-files.ts";
+import type { Call, ProgressEvent, Reporter } from "../std/call.ts";
+import { errnoOf, PipdError } from "../std/errors.ts";
+import { pathOfFileUrl } from "../std/file-url.ts";
+import { createSingleFlight } from "../std/single-flight.ts";
+import type { WorkerPool } from "../std/worker-pool.ts";
+import { type StoredWheel, storeUnwritable } from "../store/wheel-folder.ts";
+import type { WheelManifest } from "../store/wheel-manifest.ts";
+import type { WheelStore } from "../store/wheel-store.ts";
+import { checkHashes, demandOf, type HashDemand } from "./archive-hash.ts";
+import type { UnpackTask } from "./unpack-worker.ts";
+
+/** A wheel to be had: a file of an index or find-links source (or of a direct URL, in the same shape), or the absolute path of a local file. */
+export type WheelSource = ProjectFile | string;
+
+export interface FetchOptions {
+  /** What the user demands (`--hash`, a URL's fragment), besides what the index says. */
+  readonly demands?: readonly HashDemand[];
+  /** Instead of the fetcher's own store: a temporary one for `--no-cache-dir`. */
+  readonly store?: WheelStore;
+}
+
+/** Brings wheels into the store. Lives as long as the daemon. */
+export interface WheelFetcher {
+  /**
+   * The wheel in the store: from there at once, else read or downloaded, verified and unpacked by a worker. Callers that want the same wheel
+   * at the same time share the work; each leaves alone when its call is aborted.
+   * @throws PipdError "hash-mismatch", "invalid-wheel", "unreadable-file", "store-unwritable", "worker-crashed"; what `download` throws;
+   * the reason of the call's signal.
+   */
+  fetchWheel(source: WheelSource, call: Call, options?: FetchOptions): Promise<StoredWheel>;
+}
+
+export interface WheelFetcherPorts {
+  readonly store: WheelStore;
+  /** Where wheels go when the store cannot be written, asked for once at most. Without it that is an error. */
+  readonly fallbackStore?: () => WheelStore;
+  readonly pool: WorkerPool;
+  /** Downloads a file to a path that does not exist yet, and hashes it on the way. */
+  readonly download: (file: ProjectFile, destination: string, call: Call) => Promise<{ readonly sha256: string }>;
+}
+
+/** One wheel on its way: what is known of it, and how to get it. */
+interface Order {
+  /** What it is besides its demands, for sharing. */
+  readonly identity: string;
+  readonly filename: string;
+  readonly demands: readonly HashDemand[];
+  /** The archive's hash, hex, as known before anything is read. */
+  readonly sha256: string | undefined;
+  readonly store: WheelStore;
+  /** Where the archive lies, and its hash if that was computed on the way there. `scratch` is a path to be used for it. */
+  bring(scratch: string, call: Call): Promise<{ readonly archive: string; readonly sha256: string | undefined }>;
+  /** Called with the hash once the wheel is in the store. */
+  done(sha256: string): Promise<void>;
+}
+
+export function createWheelFetcher(ports: WheelFetcherPorts): WheelFetcher {
+  const flights = createSingleFlight<string, StoredWheel>();
+  const audience = new Map<string, Set<Reporter>>();
+  const warned = new WeakSet<Reporter>();
+  let fallback: WheelStore | undefined;
+
+  const deliver = async (order: Order, call: Call): Promise<StoredWheel> => {
+    const stored = storedWheel(order);
+    if (stored !== undefined) return stored;
+    const key = JSON.stringify([order.store.folder, order.identity, order.demands]);
+    const listeners = audience.get(key) ?? new Set();
+    audience.set(key, listeners.add(call.reporter));
+    try {
+      return await flights.run(key, call.signal, (signal) =>
+        unpackOrder(order, ports.pool, { ...call, signal, reporter: reporterFor(listeners) }),
+      );
+    } finally {
+      listeners.delete(call.reporter);
+      if (listeners.size === 0 && audience.get(key) === listeners) audience.delete(key);
+    }
+  };
+
+  return {
+    async fetchWheel(source, call, { demands = [], store = ports.store } = {}) {
+      call.signal.throwIfAborted();
+      const make = (place: WheelStore): Promise<Order> => orderOf(source, demands, place, ports.download);
+      try {
+        return await deliver(await make(store), call);
+      } catch (error) {
+        const isFull = error instanceof PipdError && error.code === "store-unwritable" && store === ports.store;
+        if (!isFull || ports.fallbackStore === undefined) throw error;
+        if (!warned.has(call.reporter)) call.reporter.message("warning", `${error.message} Going on without it.`);
+        warned.add(call.reporter);
+        fallback ??= ports.fallbackStore();
+        return deliver(await make(fallback), call);
+      }
+    },
+  };
+}
+
+/** @throws PipdError "hash-mismatch" when the known hash does not meet the demands, before anything is downloaded. */
+function storedWheel({ filename, demands, sha256, store }: Order): StoredWheel | undefined {
+  if (sha256 === undefined || !checkHashes(filename, demands, new Map([["sha256", sha256]]))) return undefined;
+  return store.find(sha256);
+}
+
+async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<StoredWheel> {
+  const { store, filename, demands } = order;
+  const stage = store.createStage();
+  try {
+    const scratch = join(stage, "archive");
+    const { archive, sha256 } = await order.bring(scratch, call);
+    const task: UnpackTask & { readonly kind: string } = { kind: "unpack", archive, filename, stage, sha256, demands };
+    const manifest = await pool.run<WheelManifest>(task, [], call.signal);
+    await rm(scratch, { force: true });
+    const wheel = await store.add(stage, manifest);
+    await order.done(wheel.sha256);
+    return wheel;
+  } catch (error) {
+    await store.discard(stage).catch(() => {});
+    throw isStoreFailure(error, stage) ? storeUnwritable(store.folder, error) : error;
+  }
+}
+
+/** A failed write names no path and can only have been one of the stage; other failures are of the archive unless they name the stage. */
+function isStoreFailure(error: unknown, stage: string): boolean {
+  const errno = errnoOf(error) ?? "";
+  if (["ENOSPC", "EDQUOT", "EROFS"].includes(errno)) return true;
+  return (
+    ["EACCES", "EPERM", "ENOENT"].includes(errno) && (error as NodeJS.ErrnoException).path?.startsWith(stage) === true
+  );
+}
+
+async function orderOf(
+  source: WheelSource,
+  extra: readonly HashDemand[],
+  store: WheelStore,
+  download: WheelFetcherPorts["download"],
+): Promise<Order> {
+  if (typeof source === "string") return localOrder(source, basename(source), extra, undefined, store);
+  const demands = [demandOf(source.hashes), ...extra];
+  const declared = source.hashes["sha256"]?.toLowerCase();
+  const path = pathOfFileUrl(source.url);
+  if (path !== undefined) return localOrder(path, source.filename, demands, declared, store);
+  return {
+    identity: declared ?? source.url,
+    filename: source.filename,
+    demands,
+    sha256: declared,
+    store,
+    bring: async (scratch, call) => ({ archive: scratch, sha256: (await download(source, scratch, call)).sha256 }),
+    done: async () => {},
+  };
+}
+
+/**
+ * A file of this machine is read where it lies. `declared` is the hash an index gives: enough to find the wheel in the store, but what is
+ * unpacked is always hashed, and only that hash is remembered.
+ */
+async function localOrder(
+  path: string,
+  filename: string,
+  demands: readonly HashDemand[],
+  declared: string | undefined,
+  store: WheelStore,
+): Promise<Order> {
+  const before = await statFile(path);
+  return {
+    identity: [path, before.mtimeNs, before.size, before.ino].join("\0"),
+    filename,
+    demands,
+    sha256: declared ?? store.localHash(before, path),
+    store,
+    bring: async () => ({ archive: path, sha256: undefined }),
+    done: async (sha256) => {
+      const after = await statFile(path).catch(() => undefined);
+      const isSame = after?.mtimeNs === before.mtimeNs && after.size === before.size && after.ino === before.ino;
+      if (isSame) store.rememberLocalHash(before, path, sha256);
+    },
+  };
+}
+
+async function statFile(path: string): Promise<BigIntStats> {
+  try {
+    const stats = await stat(path, { bigint: true });
+    if (stats.isFile()) return stats;
+  } catch (error) {
+    throw new PipdError("unreadable-file", `Could not read ${path}: ${errnoOf(error) ?? String(error)}`, {
+      cause: error,
+    });
+  }
+  throw new PipdError("unreadable-file", `Could not read ${path}: it is not a file`);
+}
+
+/** Tells everybody who waits for the same wheel. */
+const reporterFor = (listeners: ReadonlySet<Reporter>): Reporter => ({
+  message: (level, text) => {
+    for (const listener of listeners) listener.message(level, text);
+  },
+  progress: (event: ProgressEvent) => {
+    for (const listener of listeners) listener.progress(event);
+  },
+});

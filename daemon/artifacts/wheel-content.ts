@@ -1,0 +1,156 @@
+import { createHash, hash } from "node:crypto";
+import { closeSync, fchmodSync, openSync } from "node:fs";
+import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
+import { writeFully, writeNewFile } from "../std/files.ts";
+import { invalidWheel, readFully, type WheelEntry } from "./wheel.ts";
+
+/** Entries up to this size are inflated whole and at once (six times faster than in pieces); greater ones in pieces, to bound memory. */
+const WHOLE_ENTRY = 32 * 2 ** 20;
+/** Archives are read in blocks: one system call for many small entries. */
+const BLOCK = 4 * 2 ** 20;
+const PIECE = 2 ** 20;
+const LOCAL_HEADER = 30;
+
+/** Reads the contents of a wheel's entries, best in the order of their place. Belongs to one open archive. */
+export interface WheelContent {
+  /** The content of an entry, checked against the archive's size and CRC. Only for entries that `isWhole`. */
+  read(entry: WheelEntry): Buffer;
+  /** Writes an entry that `isWhole` as a new file with this mode, and gives its sha256 in urlsafe base64 without padding. */
+  write(entry: WheelEntry, path: string, mode: number): string;
+  /** The same for an entry of any size, in pieces. */
+  writeInPieces(entry: WheelEntry, path: string, mode: number): Promise<string>;
+}
+
+export const isWhole = (entry: WheelEntry): boolean =>
+  entry.size <= WHOLE_ENTRY && entry.end - entry.start <= WHOLE_ENTRY;
+
+/** @throws PipdError "invalid-wheel" from all functions when the archive contradicts itself or an entry does not inflate to what it declares. */
+export function createWheelContent(descriptor: number, filename: string): WheelContent {
+  let block: Buffer = Buffer.alloc(0);
+  let blockStart = 0;
+  let spare: Buffer | undefined;
+
+  /** The bytes from the entry's local header to its end in the archive, at most `length` of them. */
+  const bytesOf = (entry: WheelEntry, length: number): Buffer => {
+    if (entry.start < blockStart || entry.start + length > blockStart + block.length) {
+      const target = length > BLOCK ? Buffer.allocUnsafeSlow(length) : (spare ??= Buffer.allocUnsafeSlow(BLOCK));
+      block = target.subarray(0, readFully(descriptor, target, entry.start));
+      blockStart = entry.start;
+    }
+    return block.subarray(entry.start - blockStart, entry.start - blockStart + length);
+  };
+
+  const read = (entry: WheelEntry): Buffer => {
+    const bytes = bytesOf(entry, entry.end - entry.start);
+    const at = contentStart(bytes, entry, filename);
+    const content = inflate(bytes.subarray(at, at + entry.compressedSize), entry, filename);
+    if (crc32(content) !== entry.crc32) throw invalidWheel(filename, "an entry's CRC is wrong", entry.name);
+    return content;
+  };
+
+  const writeInPieces = async (entry: WheelEntry, path: string, mode: number): Promise<string> => {
+    const at = contentStart(bytesOf(entry, Math.min(entry.end - entry.start, BLOCK)), entry, filename);
+    const target = openSync(path, "wx", mode);
+    const sha256 = createHash("sha256");
+    let size = 0;
+    let crc = 0;
+    try {
+      for await (const piece of pieces(descriptor, entry, entry.start + at, filename)) {
+        size += piece.length;
+        if (size > entry.size) throw invalidWheel(filename, "an entry is longer than it declares", entry.name);
+        crc = crc32(piece, crc);
+        sha256.update(piece);
+        writeFully(target, piece);
+      }
+      fchmodSync(target, mode);
+    } finally {
+      closeSync(target);
+    }
+    if (size !== entry.size || crc !== entry.crc32) {
+      throw invalidWheel(filename, "an entry's size or CRC is wrong", entry.name);
+    }
+    return sha256.digest("base64url");
+  };
+
+  return {
+    read,
+    write(entry, path, mode) {
+      const content = read(entry);
+      writeNewFile(path, content, mode);
+      return hash("sha256", content, "base64url");
+    },
+    writeInPieces,
+  };
+}
+
+/** Where the content starts after the local header, which must agree with the central directory in what both say of the name and method. */
+function contentStart(bytes: Buffer, entry: WheelEntry, filename: string): number {
+  const nameEnd = LOCAL_HEADER + entry.rawName.length;
+  const agrees =
+    bytes.length >= nameEnd &&
+    bytes.readUInt32LE(0) === 0x04034b50 &&
+    (bytes.readUInt16LE(6) & 1) === 0 &&
+    (bytes.readUInt16LE(8) === 8) === entry.deflated &&
+    bytes.readUInt16LE(26) === entry.rawName.length &&
+    bytes.subarray(LOCAL_HEADER, nameEnd).equals(entry.rawName);
+  if (!agrees) throw invalidWheel(filename, "an entry is described in two different ways in the archive", entry.name);
+  const start = nameEnd + bytes.readUInt16LE(28);
+  if (entry.start + start + entry.compressedSize <= entry.end) return start;
+  throw invalidWheel(filename, "an entry overlaps with another or with the end of the archive", entry.name);
+}
+
+function inflate(compressed: Buffer, entry: WheelEntry, filename: string): Buffer {
+  let content: Buffer;
+  try {
+    // One output buffer with a byte to spare: a content that ends exactly at its end would make zlib allocate another one.
+    const options = { maxOutputLength: Math.max(entry.size, 1), chunkSize: Math.max(64, entry.size + 1) };
+    content = entry.deflated ? inflateRawSync(compressed, options) : compressed;
+  } catch (error) {
+    const tooLong = (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
+    const problem = tooLong ? "an entry is longer than it declares" : "an entry's compressed content is damaged";
+    throw invalidWheel(filename, problem, entry.name, error);
+  }
+  if (content.length === entry.size) return content;
+  throw invalidWheel(filename, "an entry does not have the size that it declares", entry.name);
+}
+
+/** The content of a great entry, piece by piece. */
+async function* pieces(
+  descriptor: number,
+  entry: WheelEntry,
+  start: number,
+  filename: string,
+): AsyncGenerator<Buffer, void, undefined> {
+  const buffer = Buffer.allocUnsafeSlow(PIECE);
+  // Every piece lies in the same buffer: whoever asks for the next one is done with it.
+  const raw = function* (): Generator<Buffer, void, undefined> {
+    for (let done = 0; done < entry.compressedSize; ) {
+      const count = readFully(descriptor, buffer.subarray(0, entry.compressedSize - done), start + done);
+      if (count === 0) return;
+      done += count;
+      yield buffer.subarray(0, count);
+    }
+  };
+  if (!entry.deflated) {
+    yield* raw();
+    return;
+  }
+  const inflated = createInflateRaw({ chunkSize: PIECE });
+  const source = raw();
+  const feed = (): void => {
+    if (inflated.destroyed) return;
+    try {
+      const next = source.next();
+      if (next.done === true) inflated.end();
+      else inflated.write(next.value, feed);
+    } catch (error) {
+      inflated.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+  feed();
+  try {
+    for await (const piece of inflated) yield piece as Buffer;
+  } catch (error) {
+    throw invalidWheel(filename, "an entry's compressed content is damaged", entry.name, error);
+  }
+}

@@ -1,0 +1,9 @@
+/**
+ * What a worker thread runs: the tasks that would block the event loop, by the `kind` of the task.
+ * `main.ts` gives this module (or its bundle) to the pool; nothing else imports it.
+ */
+import { readWheelMetadata, unpackWheel } from "./artifacts/unpack-worker.ts";
+import { linkShard } from "./install/link-shard.ts";
+import { serveTasks } from "./std/worker-pool.ts";
+
+serveTasks({ unpack: unpackWheel, "wheel-metadata": readWheelMetadata, link: linkShard });
