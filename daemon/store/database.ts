@@ -1,10 +1,12 @@
 import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import type BetterSqlite3 from "better-sqlite3";
 import { errnoOf } from "../std/errors.ts";
 
 /** A connection to one of our SQLite files. Statements may be prepared and kept per connection (`WeakMap`). */
 export type Connection = BetterSqlite3.Database;
+export type Statement = BetterSqlite3.Statement<unknown[]>;
 
 /**
  * A database whose loss costs time but never an answer. Whatever happens to its file, `use` goes on: a corrupt file is set aside and begun anew, a
@@ -37,10 +39,17 @@ const BUSY_TIMEOUT = 2_000;
  * Opens the database at `path` (absolute) and brings it to the newest version. Its folder is made if need be, for the user alone. Does not fail.
  * A file of a newer pipd is set aside like a corrupt one.
  */
-export async function openDatabase(path: string, options: DatabaseOptions): Promise<Database> {
-  const { default: Sqlite } = await import("better-sqlite3");
-  const open: Open = (at) => prepare(new Sqlite(at, { timeout: BUSY_TIMEOUT }), options.migrations);
-  return createDatabase(path, open);
+export function openDatabase(path: string, options: DatabaseOptions): Database {
+  return createDatabase(path, (at) => prepare(connect(at, BUSY_TIMEOUT), options.migrations));
+}
+
+/**
+ * A plain connection to the file at `path`, which is made if need be; `busyTimeout` in milliseconds. Throws SQLite's errors.
+ * better-sqlite3 is loaded with the first one: it takes longer than the start of a daemon may.
+ */
+export function connect(path: string, busyTimeout: number): Connection {
+  const Sqlite = createRequire(import.meta.url)("better-sqlite3") as typeof BetterSqlite3;
+  return new Sqlite(path, { timeout: busyTimeout });
 }
 
 function createDatabase(path: string, open: Open): Database {
