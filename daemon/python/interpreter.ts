@@ -134,7 +134,7 @@ export function createInterpreters(options: InterpreterOptions): Interpreters {
     derived.set(key, { stamp, derivation, last: { base, facts: made } });
     return made;
   };
-  return { facts, searchPath: searchPaths.of };
+  return { facts, searchPath: (facts) => searchPaths.of(facts) };
 }
 
 /** A caller leaves at once when it is cancelled. Python is not stopped for that: it answers within milliseconds, and others may wait for it. */

@@ -1,6 +1,8 @@
 /** Virtual environments without running Python: `pyvenv.cfg` (PEP 405) and the facts of an environment, from those of its base interpreter. */
-import { dirname } from "node:path";
-import { type InterpreterFacts, VENV_PLACEHOLDER } from "./interpreter-facts.ts";
+import { existsSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { readFileIfThere } from "../std/read-file.ts";
+import { type InterpreterFacts, isVirtualEnvironment, VENV_PLACEHOLDER } from "./interpreter-facts.ts";
 import { schemeFor } from "./scheme.ts";
 
 /** What Python reads from a `pyvenv.cfg`. */
@@ -87,4 +89,19 @@ export function venvFacts(
     venv: null,
   };
   return { ...facts, scheme: schemeFor(facts) };
+}
+
+/**
+ * The executable of the interpreter that environments of these facts are made from: its own outside virtual environments, else the one in
+ * `home` of its `pyvenv.cfg`. Before Python 3.11 an environment calls itself its own base, so the files decide.
+ */
+export function baseExecutableOf(facts: InterpreterFacts): string {
+  if (!isVirtualEnvironment(facts)) {
+    return facts.executable;
+  }
+  const config = readFileIfThere(join(facts.prefix, "pyvenv.cfg"));
+  const home = config && parseVenvConfig(Buffer.from(config).toString("utf8")).home;
+  const real = realpathSync(facts.executable);
+  const named = home === undefined ? undefined : join(home, basename(real));
+  return named !== undefined && existsSync(named) && realpathSync(named) === real ? named : real;
 }
