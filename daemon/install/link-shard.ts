@@ -1,6 +1,7 @@
 import { chmodSync, constants, copyFileSync, linkSync, mkdirSync, statSync, utimesSync } from "node:fs";
 import { errnoOf } from "../std/errors.ts";
-import { executableMode, folderMode, plainMode } from "./target.ts";
+import { writeNewFile } from "../std/files.ts";
+import { executableMode, folderMode, plainMode } from "./modes.ts";
 
 /** Files of one folder that are to appear in another one under the same names. Both folders absolute. */
 export interface LinkGroup {
@@ -9,15 +10,25 @@ export interface LinkGroup {
   readonly names: readonly string[];
 }
 
+/** A file that is written rather than linked. */
+export interface FileWrite {
+  readonly path: string;
+  readonly content: Uint8Array;
+  readonly mode: number;
+}
+
 export type LinkMethod = "reflink" | "hardlink" | "copy";
 
 /** A part of a transaction's work that one thread does on its own. Plain values only, so that it can be posted to a worker. */
 export interface LinkShard {
+  /** The task's kind for the worker pool. */
+  readonly kind: "link";
   readonly method: LinkMethod;
   readonly umask: number;
   /** Folders to make, parents first. One that is there already is left as it is. */
   readonly folders: readonly string[];
   readonly groups: readonly LinkGroup[];
+  readonly writes: readonly FileWrite[];
   /** One Int32 of shared memory; the shard stops before the next file once it is not 0. */
   readonly stop: SharedArrayBuffer;
 }
@@ -59,6 +70,10 @@ export function linkShard(shard: LinkShard): ShardResult {
         method = placeFile(`${from}/${name}`, path, method, shard.umask, count);
       }
     }
+    for (const write of shard.writes) {
+      path = write.path;
+      writeNewFile(path, write.content, write.mode);
+    }
     return { ...count, failure: undefined };
   } catch (error) {
     return { ...count, failure: { errno: errnoOf(error) ?? String(error), path } };
@@ -78,8 +93,8 @@ export function makeFolder(path: string, mode: number): void {
   if (made !== wanted) chmodSync(path, wanted);
 }
 
-/** Returns the method to use for the next file. */
-function placeFile(
+/** Places one file under a name that must be free; returns the method to use for the next one. @throws the system's error. */
+export function placeFile(
   from: string,
   to: string,
   method: LinkMethod,

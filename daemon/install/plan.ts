@@ -3,10 +3,11 @@ import { type DirectUrl, renderDirectUrl } from "../standards/direct-url.ts";
 import { PipdError } from "../std/errors.ts";
 import type { ManifestFile } from "../store/wheel-manifest.ts";
 import { bytecodeFolder, type StoredWheel } from "../store/wheel-store.ts";
-import type { LinkGroup } from "./link-shard.ts";
+import type { FileWrite, LinkGroup } from "./link-shard.ts";
+import { executableMode, plainMode, scriptMode } from "./modes.ts";
 import { byteCodePath, recordText } from "./record.ts";
 import { consoleScripts, guiScripts, isEntryPointWrapper, rewriteScript } from "./scripts.ts";
-import { executableMode, type InstallTarget, plainMode, scriptMode } from "./target.ts";
+import type { InstallTarget } from "./target.ts";
 import type { UninstallPlan } from "./uninstall.ts";
 
 /** What of a stored wheel has to be read before its installation can be planned. `loadWheelContent` reads it. */
@@ -35,13 +36,6 @@ export interface PlanInput {
   readonly wheels: readonly WheelInstall[];
   /** `--compile`, pip's default. */
   readonly compile: boolean;
-}
-
-/** A file that is written rather than linked. */
-export interface FileWrite {
-  readonly path: string;
-  readonly content: Uint8Array;
-  readonly mode: number;
 }
 
 /** What the plan says about one of its wheels. */

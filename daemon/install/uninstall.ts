@@ -54,6 +54,8 @@ export interface UninstallPlan {
   /** Existing files that the distribution lists outside the environment: they stay. */
   readonly refused: readonly string[];
   readonly edits: readonly PthEdit[];
+  /** Real paths of the folders that stay although they get empty. */
+  readonly keep: readonly string[];
   /** What pip says instead of removing anything ("Not uninstalling x at ..., outside environment ..."). */
   readonly notice: string | undefined;
 }
@@ -82,6 +84,7 @@ export function planUninstall(
     paths: [...found.paths].sort(),
     refused: [...found.refused].sort(),
     edits: [...found.edits].map(([file, entries]) => ({ file, entries: [...entries] })),
+    keep: scope.keep.map(realOrSame),
     notice,
   };
 }

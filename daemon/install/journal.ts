@@ -1,0 +1,180 @@
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf } from "../std/errors.ts";
+
+/**
+ * The memory of a transaction, in `<root>/.pipd-transaction-<pid>-<start of the process>-<random>/`:
+ * `journal` (written and synced before the first change), `trash/<number>` (what the transaction moves away), and `expansion-<number>` (folders
+ * that had to be moved file by file). Renaming `journal` to `committed` is the commit; to `undone`, the end of a rollback.
+ * It says what would be changed, not what has been: what a killed process did is told from the disk (see rollback.ts).
+ */
+export interface Journal {
+  /** What the transaction is, for the line that tells of its repair: "install a 1.0, b 2.0". */
+  readonly what: string;
+  /** Existing paths that go to `trash/<index>`. None lies below another one. */
+  readonly moves: readonly string[];
+  /** The topmost of the folders that did not exist and get made. */
+  readonly createdFolders: readonly string[];
+  /** Files that get made in folders that exist. */
+  readonly createdFiles: readonly string[];
+  /** Parents of the root that had to be made for the journal itself, the deepest first. */
+  readonly createdRoots: readonly string[];
+}
+
+/** Folders of `moves` that no rename can move (EXDEV: the lower layers of overlayfs): moved file by file. */
+export interface Expansion {
+  readonly index: number;
+  /** Every folder in it, itself first, with its mode. */
+  readonly folders: readonly (readonly [path: string, mode: number])[];
+  /** Every file, relative to it. */
+  readonly files: readonly string[];
+}
+
+export interface JournalOwner {
+  readonly pid: number;
+  /** When the process started, in the system's own words; empty where nobody knows. */
+  readonly started: string;
+}
+
+const PREFIX = ".pipd-transaction-";
+const JOURNAL = "journal";
+const COMMITTED = "committed";
+const UNDONE = "undone";
+const ABANDONED = "abandoned";
+const EXPANSION = "expansion-";
+
+export const trashPath = (folder: string, index: number): string => `${folder}/trash/${index}`;
+
+/** Makes the folder of a new transaction of this process, private (0700). */
+export function createJournalFolder(root: string): string {
+  const name = `${PREFIX}${process.pid}-${processStart(process.pid) ?? ""}-${randomBytes(6).toString("hex")}`;
+  const folder = join(root, name);
+  mkdirSync(folder, { mode: 0o700 });
+  mkdirSync(join(folder, "trash"), { mode: 0o700 });
+  return folder;
+}
+
+/** Writes the journal and waits until it is on the disk. Before this returns nothing may be changed. */
+export async function writeJournal(folder: string, journal: Journal): Promise<void> {
+  const file = await open(join(folder, JOURNAL), "wx", 0o600);
+  try {
+    await file.writeFile(JSON.stringify(journal));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Notes, on the disk, folders that are about to be moved file by file. */
+export function writeExpansion(folder: string, expansions: readonly Expansion[]): void {
+  const descriptor = openSync(join(folder, `${EXPANSION}${expansions[0]?.index ?? 0}`), "wx", 0o600);
+  try {
+    writeSync(descriptor, JSON.stringify(expansions));
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** What a transaction's folder says. `blank`: nothing was changed yet (no journal, or half of one). */
+export type JournalState =
+  | { readonly kind: "blank" | "committed" }
+  | { readonly kind: "undone"; readonly createdRoots: readonly string[] }
+  | { readonly kind: "open"; readonly journal: Journal; readonly expansions: readonly Expansion[] };
+
+export function readJournal(folder: string): JournalState {
+  const names = new Set(readdirSync(folder));
+  if (names.has(COMMITTED)) return { kind: "committed" };
+  if (names.has(UNDONE)) {
+    return { kind: "undone", createdRoots: (parse(join(folder, UNDONE)) as Journal | undefined)?.createdRoots ?? [] };
+  }
+  const journal = names.has(JOURNAL) ? (parse(join(folder, JOURNAL)) as Journal | undefined) : undefined;
+  if (journal === undefined) return { kind: "blank" };
+  const expansions = [...names]
+    .filter((name) => name.startsWith(EXPANSION))
+    .flatMap((name) => (parse(join(folder, name)) as readonly Expansion[] | undefined) ?? []);
+  return { kind: "open", journal, expansions };
+}
+
+/** A file whose writer was killed is cut short and parses to nothing; what it announced has then not begun. */
+function parse(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** From here on the transaction has happened. */
+export function commitJournal(folder: string): void {
+  renameSync(join(folder, JOURNAL), join(folder, COMMITTED));
+}
+
+/** From here on the transaction has not happened; its folder only waits to be deleted. */
+export function closeJournal(folder: string): void {
+  renameSync(join(folder, JOURNAL), join(folder, UNDONE));
+}
+
+/** Leaves a transaction that its own process could not roll back to whoever comes next, though the process lives. */
+export function abandonJournal(folder: string): void {
+  writeFileSync(join(folder, ABANDONED), "");
+}
+
+/** The folders of transactions in a root whose process is gone or has given them up. */
+export function orphanedJournals(root: string): readonly string[] {
+  return entriesOf(root)
+    .filter((name) => name.startsWith(PREFIX))
+    .map((name) => join(root, name))
+    .filter((folder) => !isOwned(folder));
+}
+
+function entriesOf(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ENOTDIR" || errno === "EACCES") return [];
+    throw error;
+  }
+}
+
+function isOwned(folder: string): boolean {
+  if (entriesOf(folder).includes(ABANDONED)) return false;
+  const [pid = "", started = ""] = folder.slice(folder.lastIndexOf(PREFIX) + PREFIX.length).split("-");
+  return isAlive({ pid: Number(pid), started });
+}
+
+/** True when that very process runs, not only one with its number. */
+function isAlive({ pid, started }: JournalOwner): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (errnoOf(error) !== "EPERM") return false;
+  }
+  const now = processStart(pid);
+  return now === undefined || started === "" || now === started;
+}
+
+/** Field 22 of `/proc/<pid>/stat` (clock ticks after boot); undefined where there is no /proc. */
+function processStart(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,139 @@
+import { constants, copyFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { WorkerPool } from "../std/worker-pool.ts";
+import {
+  type FileWrite,
+  type LinkGroup,
+  type LinkMethod,
+  type LinkShard,
+  linkShard,
+  type ShardFailure,
+} from "./link-shard.ts";
+import type { LinkMode } from "./target.ts";
+
+/** What appears in one folder, real and absolute. */
+export interface FolderWork {
+  readonly folder: string;
+  /** The folders that have to be made for it, parents first; empty when it is there. */
+  readonly missing: readonly string[];
+  readonly groups: readonly LinkGroup[];
+  readonly writes: readonly FileWrite[];
+}
+
+export interface LinkOptions {
+  readonly umask: number;
+  readonly method: LinkMethod;
+  /** Without a pool everything happens on this thread. */
+  readonly pool: WorkerPool | undefined;
+  readonly signal: AbortSignal;
+  /** Called now and then with the number of files in place. */
+  readonly progress: (files: number) => void;
+}
+
+export interface Linked {
+  readonly files: number;
+  readonly failures: readonly ShardFailure[];
+}
+
+/** Below this many files the main thread is faster than posting the work, and blocked for 5 ms at most. */
+const FEW_FILES = 500;
+
+/** More parts than workers, so that one slow part does not leave the others idle. */
+const SHARDS_PER_WORKER = 3;
+
+/** A new folder costs about as much as this many links. */
+const FOLDER_WEIGHT = 3;
+
+/**
+ * Makes folders and files. Errors are a value, so that everything that was begun has ended when this returns; after the first one, or an abort
+ * of the signal (errno `ABORTED`), no shard begins another file.
+ */
+export async function placeFiles(work: readonly FolderWork[], options: LinkOptions): Promise<Linked> {
+  const stop = new SharedArrayBuffer(4);
+  const halt = (): void => void Atomics.store(new Int32Array(stop), 0, 1);
+  if (options.signal.aborted) halt();
+  const total = work.reduce((sum, folder) => sum + fileCount(folder), 0);
+  const { pool } = options;
+  const shardOf = (folders: readonly FolderWork[]): LinkShard => makeShard(folders, options, stop);
+  if (pool === undefined || total <= FEW_FILES) {
+    const { linked, copied, failure } = linkShard(shardOf(work));
+    options.progress(total);
+    return { files: linked + copied, failures: failure === undefined ? [] : [failure] };
+  }
+  options.signal.addEventListener("abort", halt, { once: true });
+  let done = 0;
+  const failures: ShardFailure[] = [];
+  const run = async (shard: LinkShard): Promise<void> => {
+    try {
+      const { linked, copied, failure } = await pool.run<ReturnType<typeof linkShard>>(shard);
+      done += linked + copied;
+      options.progress(done);
+      if (failure !== undefined) failures.push(failure);
+    } catch (error) {
+      failures.push({ errno: error instanceof Error ? error.message : String(error), path: shard.groups[0]?.to ?? "" });
+    }
+    if (failures.length > 0) halt();
+  };
+  await Promise.all(cut(work, pool.size * SHARDS_PER_WORKER).map((folders) => run(shardOf(folders))));
+  options.signal.removeEventListener("abort", halt);
+  return { files: done, failures };
+}
+
+const fileCount = ({ groups, writes }: FolderWork): number =>
+  groups.reduce((sum, { names }) => sum + names.length, writes.length);
+
+/** Neighbouring folders stay together, so that two threads seldom write to one folder; every part has about the same weight. */
+function cut(work: readonly FolderWork[], parts: number): readonly (readonly FolderWork[])[] {
+  const sorted = [...work].sort((a, b) => (a.folder < b.folder ? -1 : 1));
+  const weigh = (folder: FolderWork): number => fileCount(folder) + (folder.missing.length > 0 ? FOLDER_WEIGHT : 0);
+  const limit = sorted.reduce((sum, folder) => sum + weigh(folder), 0) / parts;
+  const cuts: FolderWork[][] = [[]];
+  let weight = 0;
+  for (const folder of sorted) {
+    if (weight >= limit) {
+      cuts.push([]);
+      weight = 0;
+    }
+    cuts.at(-1)?.push(folder);
+    weight += weigh(folder);
+  }
+  return cuts.filter((folders) => folders.length > 0);
+}
+
+function makeShard(work: readonly FolderWork[], { method, umask }: LinkOptions, stop: SharedArrayBuffer): LinkShard {
+  return {
+    kind: "link",
+    method,
+    umask,
+    folders: [...new Set(work.flatMap(({ missing }) => missing))].sort(),
+    groups: work.flatMap(({ groups }) => groups),
+    writes: work.flatMap(({ writes }) => writes),
+    stop,
+  };
+}
+
+/** The modes that stored files have on disk are those of this umask. */
+const STORE_UMASK = 0o022;
+
+/**
+ * The best method for a pair of file systems, found by trying it with one stored file. Hard links share their mode with the store, so another
+ * umask than 022 needs copies (or reflinks, which would need a chmod each: not worth a case of its own).
+ */
+export function chooseMethod(
+  mode: LinkMode,
+  umask: number,
+  sample: string | undefined,
+  scratchFolder: string,
+): LinkMethod {
+  if (mode === "copy" || umask !== STORE_UMASK) return "copy";
+  if (mode === "hardlink" || sample === undefined) return "hardlink";
+  const probe = join(scratchFolder, "probe");
+  try {
+    copyFileSync(sample, probe, constants.COPYFILE_FICLONE_FORCE);
+    return "reflink";
+  } catch {
+    return "hardlink";
+  } finally {
+    rmSync(probe, { force: true });
+  }
+}
