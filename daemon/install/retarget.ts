@@ -68,7 +68,7 @@ export function retarget(
     const entry = entryOf(path, target);
     return entry === undefined || skipped.has(entry.key) ? undefined : join(folder, entry.name, entry.rest);
   };
-  return { plan: movePlan(plan, target, folder, move, replaced), warnings };
+  return { plan: movePlan(plan, folder, move, replaced), warnings };
 }
 
 interface TopEntry {
@@ -111,7 +111,6 @@ function topEntries(plan: Plan, target: InstallTarget): readonly TopEntry[] {
 
 function movePlan(
   plan: Plan,
-  target: InstallTarget,
   folder: string,
   move: (path: string) => string | undefined,
   replaced: readonly string[],
