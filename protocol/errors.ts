@@ -56,6 +56,7 @@ export const ERRORS = {
   "too-many-connections": failure("Too many connections that have not finished their handshake.", EXIT.internal, 1013),
   "unsafe-folder": failure("A runtime folder or socket that others could have made or could open.", EXIT.usage, 1014),
   "daemon-died": failure("The daemon ended while the command ran.", EXIT.error, 1015),
+  "lost-election": failure("Another daemon has just been started.", EXIT.lostElection, 1017),
   "daemon-start-failed": failure("No daemon could be started.", EXIT.error, 1016),
   // Of environments
   "environment-locked": failure(

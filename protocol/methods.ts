@@ -42,13 +42,6 @@ export interface RunStartResult {
   readonly exitCode: number;
   /** The signal the command should be seen to have died of. */
   readonly signal?: string;
-  /** A program that the client must become (`pipd run`, `exec`, `shell`). */
-  readonly exec?: {
-    readonly file: string;
-    readonly args: readonly string[];
-    readonly env: Readonly<Record<string, string>>;
-    readonly cwd: string;
-  };
   /** Time in the daemon, from the request to the end of the run. */
   readonly elapsedMs: number;
 }

@@ -54,18 +54,24 @@ export interface FolderFacts {
 const absolute = (value: string | undefined): string | undefined =>
   value?.startsWith("/") ? value.replace(/(?<=.)\/+$/, "") : undefined;
 
+/** A folder that may become the runtime folder. */
+export interface RuntimeCandidate {
+  readonly path: string;
+  /** Whether the folder above must be there already and belong to the user: after `sudo -E` it is still the other user's. */
+  readonly ownParent: boolean;
+}
+
 /** The runtime folders to try, best first (R1). The first that can be made and is private (R2) is taken. */
-export function runtimeCandidates({ env, uid, home, temporary }: FolderFacts): readonly string[] {
+export function runtimeCandidates({ env, uid, home, temporary }: FolderFacts): readonly RuntimeCandidate[] {
   const chosen = absolute(env["PIPD_RUNTIME_DIR"]);
-  if (chosen !== undefined) return [chosen];
+  if (chosen !== undefined) return [{ path: chosen, ownParent: false }];
   const xdg = absolute(env["XDG_RUNTIME_DIR"]);
-  const candidates = [
-    ...(xdg === undefined ? [] : [`${xdg}/pipd`]),
-    `/run/user/${uid}/pipd`,
-    `${absolute(env["TMPDIR"]) ?? temporary}/pipd-${uid}`,
-    `${home}/.cache/pipd/run`,
+  return [
+    ...(xdg === undefined ? [] : [{ path: `${xdg}/pipd`, ownParent: true }]),
+    { path: `/run/user/${uid}/pipd`, ownParent: true },
+    { path: `${absolute(env["TMPDIR"]) ?? temporary}/pipd-${uid}`, ownParent: false },
+    { path: `${home}/.cache/pipd/run`, ownParent: false },
   ];
-  return [...new Set(candidates)];
 }
 
 /** The other folders, by the XDG base directory specification: `$XDG_STATE_HOME/pipd` and so on. */

@@ -1,0 +1,190 @@
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { parseBuildId } from "../protocol/session.ts";
+import { type ClientIdentity, shakeHands, WrongProof } from "./handshake.ts";
+import {
+  checkSocket,
+  ForbiddenPlace,
+  findPlaces,
+  foldersWithoutDaemon,
+  type Places,
+  readNamespace,
+  UnsafePlace,
+} from "./places.ts";
+import { ConnectionLost, createRpc, RemoteError, type Rpc } from "./rpc.ts";
+
+/** The folder with the bundles: beside the client's own bundle, or where it would be when this runs from source. */
+export const BUILD_FOLDER = import.meta.filename.endsWith(".cjs")
+  ? dirname(import.meta.filename)
+  : `${dirname(dirname(import.meta.filename))}/.build`;
+
+/** Time for everything until the command is on its way. */
+const BUDGET_MS = 10_000;
+const ANSWER_MS = 5000;
+
+/** An open connection to the program, wherever it runs. */
+export interface Connection {
+  readonly rpc: Rpc;
+  /** The daemon's pid, or undefined when the program is our own child. */
+  readonly daemonPid: number | undefined;
+  /** Lets go: a daemon stays, a child ends. */
+  close(): void;
+}
+
+/** The id of this installation's build. */
+export function readBuildId(): string {
+  return readFileSync(`${BUILD_FOLDER}/build-id`, "latin1").trim();
+}
+
+/** This client, as it introduces itself. */
+export function identity(name: ClientIdentity["name"]): ClientIdentity {
+  const buildId = readBuildId();
+  return { name, buildId, version: parseBuildId(buildId).version };
+}
+
+/** Connects to the socket: undefined when nobody listens there. Throws ForbiddenPlace where sockets are not allowed. */
+async function dial(path: string): Promise<Socket | undefined> {
+  if (!checkSocket(path)) return undefined;
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once("connect", () => resolve(socket));
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      if (["EACCES", "EPERM", "ENOSYS", "EAFNOSUPPORT"].includes(error.code ?? ""))
+        reject(new ForbiddenPlace(`${path}: ${error.code}`));
+      else resolve(undefined);
+    });
+  });
+}
+
+/** One attempt with the daemon that listens, if one does. Throws what shakeHands throws. */
+async function tryDaemon(places: Places, client: ClientIdentity): Promise<Connection | undefined> {
+  const socket = await dial(places.paths.socket);
+  if (socket === undefined) return undefined;
+  const rpc = createRpc(socket, socket, () => socket.destroy());
+  const timer = setTimeout(() => rpc.close(), ANSWER_MS);
+  try {
+    const { server } = await shakeHands(rpc, client, places.namespace, places.paths.token);
+    return { rpc, daemonPid: server.pid, close: () => rpc.close() };
+  } catch (error) {
+    rpc.close();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The daemon that runs, whatever its build, or undefined. For commands about the daemon itself. */
+export async function connectToRunning(places: Places): Promise<Connection | undefined> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await tryDaemon(places, identity("pipd-lifecycle"));
+    } catch (error) {
+      if (isRetiring(error)) return undefined;
+      if (attempt === 2 || !isPassing(error)) throw error;
+    }
+  }
+}
+
+function isRetiring(error: unknown): boolean {
+  return error instanceof RemoteError && error.facts.code === "retiring";
+}
+
+/** The daemon was just going, or a new one has just come: the next attempt finds another state. */
+function isPassing(error: unknown): boolean {
+  return (
+    error instanceof ConnectionLost ||
+    error instanceof WrongProof ||
+    isRetiring(error) ||
+    (error as NodeJS.ErrnoException).code === "ENOENT"
+  );
+}
+
+/** What `connectToDaemon` came to. `notice` is a line to show once. */
+export interface DaemonOutcome {
+  readonly connection: Connection;
+  readonly notice: string | undefined;
+}
+
+/**
+ * Finds the daemon, or starts it; replaces one of an older build (R21, R32-R35).
+ * Throws UnsafePlace when what is there cannot be trusted, StartFailed, or WithoutDaemonError when the program has to run here.
+ */
+export async function connectToDaemon(places: Places): Promise<DaemonOutcome> {
+  const deadline = Date.now() + BUDGET_MS;
+  const client = identity("pipd");
+  let reason: string | undefined;
+  let wrongProofs = 0;
+  while (Date.now() < deadline) {
+    try {
+      const connection = await tryDaemon(places, client);
+      if (connection !== undefined)
+        return { connection, notice: reason === undefined ? undefined : `pipd: restarted the daemon (${reason})` };
+      const { startDaemon } = await import("./start-daemon.ts");
+      await startDaemon(BUILD_FOLDER, places, reason, deadline);
+    } catch (error) {
+      if (error instanceof WrongProof && ++wrongProofs > 3)
+        throw new UnsafePlace(`${places.paths.socket}: ${error.message}`);
+      const change = replacement(error);
+      if (change !== undefined) {
+        reason ??= change;
+        await retire(places, change);
+      } else if (!isPassing(error)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  throw new WithoutDaemonError("the daemon did not answer in time");
+}
+
+/** The daemon runs, but this client has to do without it. */
+export class WithoutDaemonError extends Error {
+  override readonly name = "WithoutDaemonError";
+}
+
+/** Why the daemon that answered must make place, or undefined when `error` says something else. Throws WithoutDaemonError for one that must not be touched. */
+function replacement(error: unknown): string | undefined {
+  if (!(error instanceof RemoteError)) return undefined;
+  const { code, action, reason } = error.facts;
+  if (code === "foreign-namespace" || (code === "version-mismatch" && action !== "retire"))
+    throw new WithoutDaemonError(error.message);
+  return code === "version-mismatch" ? (reason ?? "another build") : undefined;
+}
+
+async function retire(places: Places, reason: string): Promise<void> {
+  const running = await connectToRunning(places).catch(() => undefined);
+  if (running === undefined) return;
+  await running.rpc.request("daemon/retire", { reason }).answer.catch(() => {});
+  running.close();
+}
+
+/** Runs the program as a child of this process. */
+export async function connectInProcess(): Promise<Connection> {
+  const { startInProcess } = await import("./start-daemon.ts");
+  const { folders, namespace } = placesWithoutSocket();
+  const child = startInProcess(BUILD_FOLDER, folders);
+  const rpc = createRpc(child.stdout!, child.stdin!, () => child.stdin!.end());
+  await shakeHands(rpc, identity("pipd-lifecycle"), namespace, undefined);
+  return { rpc, daemonPid: undefined, close: () => rpc.close() };
+}
+
+/** The same folders a daemon would use, so that locks and caches are shared; where there is no runtime folder, one below the folder for temporary files. */
+function placesWithoutSocket(): Omit<Places, "paths"> {
+  try {
+    return findPlaces();
+  } catch {
+    return { folders: foldersWithoutDaemon(), namespace: readNamespace() };
+  }
+}
+
+/** Whether a person or a configuration has switched the daemon off (R29). */
+export function daemonSwitchedOff(env: Readonly<Record<string, string | undefined>>, configFolder: string): boolean {
+  const choice = env["PIPD_DAEMON"];
+  if (choice) return /^(?:0|no|off|false)$/i.test(choice);
+  if (env["CI"] && !/^(?:0|false)$/i.test(env["CI"])) return true;
+  try {
+    const top = readFileSync(`${configFolder}/config.toml`, "utf8").split(/^\s*\[/m)[0]!;
+    return /^\s*daemon\s*=\s*false\s*(?:#.*)?$/m.test(top);
+  } catch {
+    return false;
+  }
+}

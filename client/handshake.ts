@@ -1,0 +1,63 @@
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import type { InitializeResult } from "../protocol/methods.ts";
+import { type Namespace, PROTOCOL, proofText } from "../protocol/session.ts";
+import { hmacSha256Hex } from "../protocol/sha256.ts";
+import type { Rpc } from "./rpc.ts";
+
+/** Whoever answers does not know the secret: it is not our daemon. */
+export class WrongProof extends Error {
+  override readonly name = "WrongProof";
+}
+
+/** Who asks. `pipd-lifecycle` is answered by a daemon of any build. */
+export interface ClientIdentity {
+  readonly name: "pipd" | "pipd-lifecycle";
+  readonly version: string;
+  readonly buildId: string;
+}
+
+function newNonce(): string {
+  const bytes = Buffer.alloc(32);
+  const descriptor = openSync("/dev/urandom", "r");
+  readSync(descriptor, bytes);
+  closeSync(descriptor);
+  return bytes.toString("hex");
+}
+
+/** Without the file there is nothing to check the other side by, which is as bad as a wrong answer. */
+function readSecret(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch (error) {
+    throw new WrongProof(`the daemon's secret cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Proves each side to the other (R9); after it the connection takes every method. Without `tokenPath` the other side is our own child and nothing is proved.
+ * Throws RemoteError, ConnectionLost or WrongProof.
+ */
+export async function shakeHands(
+  rpc: Rpc,
+  client: ClientIdentity,
+  namespace: Namespace,
+  tokenPath: string | undefined,
+): Promise<InitializeResult> {
+  // Read before anything is sent: a daemon that starts now writes a new one, and the proofs then differ.
+  const secret = tokenPath === undefined ? undefined : readSecret(tokenPath);
+  const nonce = newNonce();
+  const result = await rpc.request("initialize", {
+    protocol: PROTOCOL,
+    client: { ...client, pid: process.pid },
+    nonce,
+    namespace,
+  }).answer;
+  if (secret === undefined) {
+    rpc.notify("initialized", { proof: "" });
+    return result;
+  }
+  if (hmacSha256Hex(secret, proofText(nonce, result.nonce, "server")) !== result.proof)
+    throw new WrongProof("whoever answers there does not know the daemon's secret");
+  rpc.notify("initialized", { proof: hmacSha256Hex(secret, proofText(nonce, result.nonce, "client")) });
+  return result;
+}

@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { PipdFolders } from "../protocol/session.ts";
+import type { Places } from "./places.ts";
+
+/** What the daemon may know of the environment of whoever happens to start it: folders, and where programs lie. Everything else comes with each request. */
+const KEPT = /^(?:HOME|USER|LOGNAME|PATH|TMPDIR|TZ|XDG_(?:CACHE|CONFIG|STATE|RUNTIME)_(?:HOME|DIR)|PIPD_RUNTIME_DIR)$/;
+
+/** The start of a daemon failed; `message` has its reason and the last lines of its log. */
+export class StartFailed extends Error {
+  override readonly name = "StartFailed";
+}
+
+function daemonEnvironment(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => KEPT.test(name))) as Record<string, string>;
+}
+
+function daemonCommand(buildFolder: string, folders: PipdFolders, flags: readonly string[]): string[] {
+  // A small young generation keeps an idle daemon small (R59).
+  return ["--max-semi-space-size=4", `${buildFolder}/daemon.js`, `--folders=${JSON.stringify(folders)}`, ...flags];
+}
+
+/** The same program as a child of this process, spoken to over its standard input and output (R29). */
+export function startInProcess(buildFolder: string, folders: PipdFolders): ChildProcess {
+  return spawn(process.execPath, daemonCommand(buildFolder, folders, ["--stdio"]), {
+    cwd: "/",
+    env: daemonEnvironment(),
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+}
+
+/** How long whoever holds the `spawning` file is believed to be at work. */
+const SPAWN_EXPIRES_MS = 10_000;
+
+/**
+ * Starts a daemon, or waits for the one that another client is starting (R18-R20). Resolves when it makes sense to dial again.
+ * @param deadline ms since 1970. Throws StartFailed.
+ */
+export async function startDaemon(
+  buildFolder: string,
+  { paths, folders }: Places,
+  reason: string | undefined,
+  deadline: number,
+): Promise<void> {
+  for (let wait = 10; Date.now() < deadline; wait = Math.min(wait * 2, 250)) {
+    if (claim(paths.spawning)) {
+      try {
+        // Another client's daemon may have come up between our dial and our claim.
+        if (await listening(paths.socket)) return;
+        return await spawnDaemon(buildFolder, folders, paths.folder, reason, deadline);
+      } finally {
+        rmSync(paths.spawning, { force: true });
+      }
+    }
+    await sleep(wait);
+    if (await listening(paths.socket)) return;
+  }
+  throw new StartFailed("no daemon came up in time");
+}
+
+/** Whether somebody accepts connections there; a stale socket refuses them. */
+function listening(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socket);
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once("error", () => resolve(false));
+  });
+}
+
+function claim(path: string): boolean {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  const stat = statSync(path, { throwIfNoEntry: false });
+  // The client that made it was killed.
+  if (stat !== undefined && Date.now() - stat.mtimeMs > SPAWN_EXPIRES_MS) rmSync(path, { force: true });
+  return false;
+}
+
+async function spawnDaemon(
+  buildFolder: string,
+  folders: PipdFolders,
+  ownFolder: string,
+  reason: string | undefined,
+  deadline: number,
+): Promise<void> {
+  const startLog = `${ownFolder}/start.log`;
+  const log = openSync(startLog, "w", 0o600);
+  const flags = ["--spawned", ...(reason === undefined ? [] : [`--reason=${reason}`])];
+  const child = spawn(process.execPath, daemonCommand(buildFolder, folders, flags), {
+    cwd: "/",
+    env: daemonEnvironment(),
+    // A session of its own: the terminal's Ctrl-C and hang-up do not reach it (R23).
+    detached: true,
+    stdio: ["ignore", log, log, "pipe"],
+  });
+  closeSync(log);
+  child.unref();
+  const notice = setTimeout(() => {
+    if (process.stderr.isTTY) process.stderr.write("starting the pipd daemon...\n");
+  }, 1000);
+  try {
+    const outcome = await readOutcome(child, deadline);
+    if ("ok" in outcome || outcome.error === "lost-election") return;
+    throw new StartFailed([outcome.reason, ...lastLines(startLog)].join("\n"));
+  } finally {
+    clearTimeout(notice);
+  }
+}
+
+type Outcome = { readonly ok: true } | { readonly error: string; readonly reason: string };
+
+/** What the daemon writes to its descriptor 3, or how it ended without a word. */
+async function readOutcome(child: ChildProcess, deadline: number): Promise<Outcome> {
+  const pipe = child.stdio[3] as import("node:net").Socket;
+  return new Promise((resolve) => {
+    let text = "";
+    const finish = (outcome: Outcome): void => {
+      clearTimeout(timer);
+      pipe.destroy();
+      resolve(outcome);
+    };
+    const timer = setTimeout(
+      () => finish({ error: "timeout", reason: "the daemon did not come up in time" }),
+      Math.max(0, deadline - Date.now()),
+    );
+    child.on("error", (error) => finish({ error: "spawn", reason: error.message }));
+    pipe.on("error", () => finish({ error: "pipe", reason: "the daemon ended while it started" }));
+    pipe.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.endsWith("\n")) finish(JSON.parse(text) as Outcome);
+    });
+    pipe.on("end", () => finish({ error: "ended", reason: "the daemon ended while it started" }));
+  });
+}
+
+function lastLines(path: string): readonly string[] {
+  try {
+    return readFileSync(path, "utf8").trimEnd().split("\n").slice(-20).filter(Boolean);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,303 @@
+import { closeSync, mkdirSync, readFileSync, readlinkSync, statSync, writeSync } from "node:fs";
+import { homedir, hostname, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { EXIT, errorMeaning } from "../protocol/errors.ts";
+import {
+  daemonIdentity,
+  daemonPaths,
+  type FolderFacts,
+  type Namespace,
+  type PipdFolders,
+  parseBuildId,
+  runtimeCandidates,
+  userFolders,
+} from "../protocol/session.ts";
+import { sha256Hex } from "../protocol/sha256.ts";
+import { createSecret, INHERITED_PIPE } from "./server/auth.ts";
+import { createDaemonServer, type DaemonServer, type DaemonServerParts } from "./server/daemon-server.ts";
+import { GRACE_MS } from "./server/handlers.ts";
+import { type Door, openDoor, watchOwnership } from "./server/listen.ts";
+import { createDeferredLog, type DeferredLog } from "./server/log.ts";
+import { openLogFile } from "./server/log-file.ts";
+import { checkSocketLength, chooseRuntimeFolder, ensurePrivateFolder } from "./server/runtime-folder.ts";
+import { DEFAULT_SETTINGS, parseSettings, type Settings } from "./standards/settings.ts";
+import { PipdError } from "./std/errors.ts";
+import { writeFileAtomically } from "./std/files.ts";
+import { openExclusiveLock } from "./store/exclusive-lock.ts";
+
+process.umask(0o077);
+
+/** The folder with the bundles; in a clone that runs from source, the one they would be in. */
+const BUILD_FOLDER = import.meta.dirname.endsWith("/daemon")
+  ? join(import.meta.dirname, "../.build")
+  : import.meta.dirname;
+const CHECK_SOCKET_MS = 30_000;
+
+interface Options {
+  readonly stdio: boolean;
+  /** Descriptor 3 is a pipe to the client that starts us. */
+  readonly spawned: boolean;
+  readonly reason: string | undefined;
+  readonly folders: PipdFolders | undefined;
+}
+
+function parseOptions(args: readonly string[]): Options {
+  const value = (name: string): string | undefined =>
+    args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
+  const folders = value("folders");
+  return {
+    stdio: args.includes("--stdio"),
+    spawned: args.includes("--spawned"),
+    reason: value("reason"),
+    folders: folders === undefined ? undefined : (JSON.parse(folders) as PipdFolders),
+  };
+}
+
+const facts: FolderFacts = { env: process.env, uid: process.geteuid?.() ?? 0, home: homedir(), temporary: tmpdir() };
+const options = parseOptions(process.argv.slice(2));
+
+function chooseFolders(): PipdFolders {
+  if (options.folders !== undefined) return options.folders;
+  return { runtime: chooseRuntimeFolder(runtimeCandidates(facts), facts.uid, process.platform), ...userFolders(facts) };
+}
+
+function readNamespace(): Namespace {
+  try {
+    return { host: hostname(), mnt: readlinkSync("/proc/self/ns/mnt") };
+  } catch {
+    return { host: hostname(), mnt: "" };
+  }
+}
+
+function readBuildId(): string {
+  return readFileSync(join(BUILD_FOLDER, "build-id"), "utf8").trim();
+}
+
+/** Tells when another build lies where this one was started from: looks at the file's time, reads it only when that has changed (R34). */
+function createReplacementCheck(own: string): () => string | undefined {
+  const path = join(BUILD_FOLDER, "build-id");
+  const look = (): string => {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat === undefined ? "" : `${stat.ino}:${stat.mtimeMs}:${stat.size}`;
+  };
+  let seen = look();
+  return () => {
+    const now = look();
+    if (now === seen || now === "") return undefined;
+    const found = readBuildId();
+    if (found === own) seen = now;
+    return found === own ? undefined : found;
+  };
+}
+
+function readSettings(config: string, log: DeferredLog): Settings {
+  const path = join(config, "config.toml");
+  try {
+    return parseSettings(readFileSync(path, "utf8"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+      log.warn({ path, error: String(error) }, "settings not used");
+    return DEFAULT_SETTINGS;
+  }
+}
+
+/** The log goes to pino as soon as it is loaded; that takes longer than everything before the socket listens. */
+async function openLog(log: DeferredLog, path: string, level: string): Promise<void> {
+  const { default: pino } = await import("pino");
+  const logger = pino({ level, base: { pid: process.pid } }, openLogFile(path));
+  log.open({
+    info: (facts, message) => logger.info(facts, message),
+    warn: (facts, message) => logger.warn(facts, message),
+    error: (facts, message) => logger.error(facts, message),
+  });
+}
+
+interface World {
+  readonly folders: PipdFolders;
+  readonly log: DeferredLog;
+  readonly logPath: string;
+  readonly settings: Settings;
+  readonly parts: Omit<DaemonServerParts, "secret" | "socket" | "unreachable" | "over" | "spillFolder">;
+  /** Loads the program ahead of the first command. */
+  readonly warm: () => void;
+}
+
+function buildWorld(folders: PipdFolders, log: DeferredLog): World {
+  const buildId = readBuildId();
+  const { version } = parseBuildId(buildId);
+  const settings = readSettings(folders.config, log);
+  const logPath = join(folders.state, "log", "daemon.jsonl");
+  const now = (): number => Date.now();
+  let wired: ReturnType<typeof import("./wiring.ts").wire> | undefined;
+  const wire = (): NonNullable<typeof wired> =>
+    (wired ??= import("./wiring.ts").then((wiring) =>
+      wiring.wire({
+        version,
+        programFolder: dirname(BUILD_FOLDER),
+        buildFolder: BUILD_FOLDER,
+        folders,
+        settings,
+        log,
+        now,
+      }),
+    ));
+  return {
+    folders,
+    log,
+    logPath,
+    settings,
+    warm: () =>
+      void wire().catch((error: unknown) => log.error({ error: String(error) }, "the program could not be loaded")),
+    parts: {
+      self: { version, buildId, pid: process.pid, startedAt: now() },
+      folders,
+      logPath,
+      namespace: readNamespace(),
+      program: async () => (await wire()).program,
+      queries: async () => (await wire()).queries,
+      log,
+      now,
+      elapsed: () => performance.now(),
+      memory: () => process.memoryUsage(),
+      idleExitMs: settings.idleTimeout * 1000,
+      ...(options.reason === undefined ? {} : { startReason: options.reason }),
+      replacedBy: createReplacementCheck(buildId),
+    },
+  };
+}
+
+/** Ends the process once what is on its way has been written. */
+function leave(exitCode: number): void {
+  process.exitCode = exitCode;
+  setTimeout(() => process.exit(exitCode), 100);
+}
+
+/** A fault that nobody caught: the log has it, those who wait get an answer, and the process ends (R61). */
+function watchFaults(
+  log: DeferredLog,
+  logPath: string,
+  server: () => DaemonServer | undefined,
+  unreachable: () => void,
+): void {
+  const fault = (error: unknown): void => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    log.error({ error: text }, "uncaught error");
+    unreachable();
+    server()?.runs.failAll(
+      new PipdError("internal-error", `pipd met a fault: ${error instanceof Error ? error.message : String(error)}`, {
+        hint: `The log has the details: ${logPath}`,
+      }),
+    );
+    leave(EXIT.internal);
+  };
+  process.on("uncaughtException", fault);
+  process.on("unhandledRejection", fault);
+}
+
+async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void> {
+  ensurePrivateFolder(folders.runtime, facts.uid);
+  const namespace = readNamespace();
+  const paths = daemonPaths(folders.runtime, sha256Hex(daemonIdentity(folders, namespace)));
+  ensurePrivateFolder(paths.folder, facts.uid);
+  checkSocketLength(paths.folder, process.platform);
+  const lock = openExclusiveLock(paths.lock);
+  if (lock === "busy") throw new PipdError("lost-election", "another daemon is already running");
+  const world = buildWorld(folders, log);
+  for (const folder of [folders.state, dirname(world.logPath), folders.cache])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const secret = createSecret(paths.token);
+  let door: Door | undefined;
+  let stopWatching = (): void => {};
+  const unreachable = (): void => {
+    stopWatching();
+    door?.close();
+    lock.release();
+  };
+  const server = createDaemonServer({
+    ...world.parts,
+    secret,
+    socket: paths.socket,
+    spillFolder: paths.folder,
+    unreachable,
+    over: () => leave(EXIT.ok),
+  });
+  watchFaults(log, world.logPath, () => server, unreachable);
+  door = await openDoor(paths.socket, `${paths.folder}/.s.${process.pid}`, (socket) => {
+    socket.on("error", () => {});
+    server.accept({ input: socket, output: socket, end: () => socket.destroySoon() });
+  });
+  const lockIdentity = statSync(paths.lock).ino;
+  stopWatching = watchOwnership(
+    paths.socket,
+    [door.mine, () => statSync(paths.lock).ino === lockIdentity],
+    CHECK_SOCKET_MS,
+    () => server.lifecycle.retire("its socket was removed or replaced", GRACE_MS),
+  );
+  writeFileAtomically(
+    paths.about,
+    JSON.stringify({ pid: process.pid, startedAt: world.parts.self.startedAt, buildId: world.parts.self.buildId }),
+  );
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
+    process.on(signal, () => server.lifecycle.retire(signal, GRACE_MS));
+  ready({ ok: true, pid: process.pid });
+  server.lifecycle.changed();
+  log.info({ socket: paths.socket, buildId: world.parts.self.buildId, reason: options.reason }, "listening");
+  world.warm();
+  await openLog(log, world.logPath, world.settings.logLevel);
+}
+
+/** The same program for one client, over the pipes it holds (R29). */
+async function serveStdio(folders: PipdFolders, log: DeferredLog): Promise<void> {
+  const world = buildWorld(folders, log);
+  let server: DaemonServer | undefined;
+  watchFaults(
+    log,
+    world.logPath,
+    () => server,
+    () => {},
+  );
+  server = createDaemonServer({
+    ...world.parts,
+    idleExitMs: 0,
+    secret: INHERITED_PIPE,
+    socket: "",
+    spillFolder: tmpdir(),
+    unreachable: () => {},
+    over: (stuck) => (stuck ? leave(EXIT.error) : leave(EXIT.ok)),
+  });
+  // Ctrl-C reaches the whole process group; what it means is the client's decision.
+  process.on("SIGINT", () => {});
+  const peer = server.accept({ input: process.stdin, output: process.stdout, end: () => process.stdin.destroy() });
+  peer?.closed.addEventListener("abort", () => server.lifecycle.retire("the client has gone", 0));
+  world.warm();
+  await openLog(log, world.logPath, world.settings.logLevel);
+}
+
+/** Tells the client that waits on descriptor 3 how the start went (R20). */
+function ready(
+  outcome: { readonly ok: true; readonly pid: number } | { readonly error: string; readonly reason: string },
+): void {
+  if (!options.spawned) return;
+  try {
+    writeSync(3, `${JSON.stringify(outcome)}\n`);
+    closeSync(3);
+  } catch {
+    // The client has gone; the daemon serves the next one.
+  }
+}
+
+async function main(): Promise<void> {
+  const log = createDeferredLog();
+  try {
+    const folders = chooseFolders();
+    await (options.stdio ? serveStdio(folders, log) : serveSocket(folders, log));
+  } catch (error) {
+    const code = error instanceof PipdError ? error.code : "internal-error";
+    const reason = error instanceof Error ? error.message : String(error);
+    ready({ error: code, reason });
+    if (!options.spawned) process.stderr.write(`pipd: ${reason}\n`);
+    process.exitCode = errorMeaning(code).exit;
+  }
+}
+
+await main();

@@ -1,0 +1,35 @@
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { renameSync, writeFileSync } from "node:fs";
+import { proofText } from "../../protocol/session.ts";
+
+/** The daemon's half of the mutual challenge (R9). The secret itself never crosses a connection. */
+export interface Secret {
+  /** A new nonce, 64 hexadecimal digits. */
+  nonce(): string;
+  prove(clientNonce: string, serverNonce: string): string;
+  /** Whether `proof` is the client's; takes the same time for every wrong proof of the right length. */
+  accepts(clientNonce: string, serverNonce: string, proof: string): boolean;
+}
+
+const newNonce = (): string => randomBytes(32).toString("hex");
+
+/** A new secret, written to `path` (0600, replaced atomically) for clients of the same user. */
+export function createSecret(path: string): Secret {
+  const key = randomBytes(32);
+  const temporary = `${path}.new`;
+  writeFileSync(temporary, key.toString("hex"), { mode: 0o600 });
+  renameSync(temporary, path);
+  const hmac = (text: string): Buffer => createHmac("sha256", key).update(text).digest();
+  return {
+    nonce: newNonce,
+    prove: (clientNonce, serverNonce) => hmac(proofText(clientNonce, serverNonce, "server")).toString("hex"),
+    accepts: (clientNonce, serverNonce, proof) => {
+      const given = Buffer.from(proof, "hex");
+      const wanted = hmac(proofText(clientNonce, serverNonce, "client"));
+      return given.length === wanted.length && timingSafeEqual(given, wanted);
+    },
+  };
+}
+
+/** For a pipe that the caller itself made and nobody else holds (`--stdio`): there is nothing to prove. */
+export const INHERITED_PIPE: Secret = { nonce: newNonce, prove: () => "", accepts: () => true };

@@ -1,0 +1,146 @@
+import type { DaemonStatus } from "../../protocol/methods.ts";
+import type { Program } from "../../protocol/program.ts";
+import type { Namespace, PipdFolders } from "../../protocol/session.ts";
+import type { Secret } from "./auth.ts";
+import { createHandlers, type Queries } from "./handlers.ts";
+import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
+import type { Log } from "./log.ts";
+import { readLastLines } from "./log-file.ts";
+import type { Peer } from "./rpc.ts";
+import { createRuns, type Runs } from "./runs.ts";
+import { serveConnection, type Transport } from "./serve-connection.ts";
+import { renderStatus } from "./status.ts";
+
+/** What a daemon is made of; everything of the outside world is a parameter. */
+export interface DaemonServerParts {
+  readonly self: {
+    readonly version: string;
+    readonly buildId: string;
+    readonly pid: number;
+    readonly startedAt: number;
+  };
+  readonly folders: PipdFolders;
+  readonly socket: string;
+  readonly logPath: string;
+  readonly secret: Secret;
+  readonly namespace: Namespace;
+  readonly program: () => Promise<Program>;
+  readonly queries: () => Promise<Queries>;
+  readonly log: Log;
+  /** ms since 1970. */
+  readonly now: () => number;
+  /** Monotonic ms. */
+  readonly elapsed: () => number;
+  readonly memory: () => { readonly rss: number; readonly heapUsed: number };
+  readonly idleExitMs: number;
+  readonly spillFolder: string;
+  readonly startReason?: string;
+  readonly replacedBy: () => string | undefined;
+  /** Closes the door and gives the lock back. */
+  readonly unreachable: () => void;
+  /** The daemon has ended; the process should too. */
+  readonly over: (stuck: boolean) => void;
+}
+
+export interface DaemonServer {
+  /** Serves a new connection. */
+  accept(transport: Transport): Peer | undefined;
+  readonly lifecycle: Lifecycle;
+  readonly runs: Runs;
+}
+
+/** Connections in their handshake at any time (R10). */
+const MAX_PENDING = 16;
+const HANDSHAKE_MS = 5000;
+/** How long runs may go on when another build takes over or the socket is gone. */
+const RETIRE_GRACE_MS = 30_000;
+
+export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
+  const peers = new Set<Peer>();
+  let pending = 0;
+  const runs: Runs = createRuns({
+    program: parts.program,
+    log: parts.log,
+    elapsed: parts.elapsed,
+    spillFolder: parts.spillFolder,
+    changed: () => lifecycle.changed(),
+  });
+  const lifecycle: Lifecycle = createLifecycle({
+    idleExitMs: parts.idleExitMs,
+    connections: () => peers.size,
+    runs: () => runs.list().length,
+    unreachable: parts.unreachable,
+    cancelRuns: (reason) => runs.cancelAll(reason),
+    over: (reason, stuck) => {
+      parts.log.info({ reason, stuck }, "over");
+      for (const peer of peers) peer.close();
+      parts.over(stuck);
+    },
+  });
+  const retire = (reason: string, graceMs: number): void => {
+    parts.log.info({ reason, graceMs }, "retiring");
+    lifecycle.retire(reason, graceMs);
+  };
+  const handlers = createHandlers({
+    runs,
+    queries: parts.queries,
+    pid: parts.self.pid,
+    control: {
+      status: () => statusOf(parts, lifecycle, runs, peers.size),
+      retire,
+      log: async (lines) => ({ path: parts.logPath, lines: await readLastLines(parts.logPath, lines) }),
+    },
+  });
+  const connectionParts = {
+    secret: parts.secret,
+    handlers,
+    log: parts.log,
+    namespace: parts.namespace,
+    self: parts.self,
+    handshakeMs: HANDSHAKE_MS,
+    retiring: () => lifecycle.retiring,
+    replacedBy: parts.replacedBy,
+    outdated: (reason: string) => retire(reason, RETIRE_GRACE_MS),
+    notices: [],
+  };
+  return {
+    lifecycle,
+    runs,
+    accept: (transport) => {
+      if (pending >= MAX_PENDING) {
+        parts.log.warn({ pending }, "too many connections without a handshake");
+        transport.end();
+        return undefined;
+      }
+      pending++;
+      const peer = serveConnection(transport, connectionParts, () => pending--);
+      peers.add(peer);
+      lifecycle.changed();
+      peer.closed.addEventListener("abort", () => {
+        peers.delete(peer);
+        lifecycle.changed();
+      });
+      return peer;
+    },
+  };
+}
+
+function statusOf(parts: DaemonServerParts, lifecycle: Lifecycle, runs: Runs, connections: number): DaemonStatus {
+  const facts = {
+    ...parts.self,
+    uptimeMs: parts.now() - parts.self.startedAt,
+    state: lifecycle.retiring ? ("retiring" as const) : ("serving" as const),
+    ...(parts.startReason === undefined ? {} : { startReason: parts.startReason }),
+    socket: parts.socket,
+    folders: parts.folders,
+    logPath: parts.logPath,
+    connections,
+    runs: runs
+      .list()
+      .map(({ pid, command, cwd, startedAt }) => ({ pid, command, cwd, elapsedMs: parts.elapsed() - startedAt })),
+    runsServed: runs.served,
+    memory: parts.memory(),
+    idleExitMs: parts.idleExitMs,
+  };
+  return { ...facts, text: renderStatus(facts) };
+}

@@ -1,0 +1,101 @@
+import type {
+  EnvironmentParams,
+  EnvironmentResult,
+  InstalledParams,
+  InstalledResult,
+  MethodName,
+  Params,
+  Result,
+} from "../../protocol/methods.ts";
+import { type Call, SILENT_REPORTER } from "../std/call.ts";
+import { PipdError } from "../std/errors.ts";
+import { checkedParams } from "./params.ts";
+import type { Peer } from "./rpc.ts";
+import type { Runs } from "./runs.ts";
+
+/** Questions of programs that change nothing and never wait behind a run. operations/ answers them. */
+export interface Queries {
+  resolveEnvironment(params: EnvironmentParams, call: Call): Promise<EnvironmentResult>;
+  installed(params: InstalledParams, call: Call): Promise<InstalledResult>;
+}
+
+/** What concerns the daemon itself. */
+export interface DaemonControl {
+  status(): Result<"daemon/status">;
+  /** Makes the daemon unreachable before it returns (R25); what runs is then given `graceMs` to finish. */
+  retire(reason: string, graceMs: number): void;
+  log(lines: number): Promise<Result<"daemon/log">>;
+}
+
+export interface HandlersParts {
+  readonly runs: Runs;
+  /** Loaded with the first query. */
+  readonly queries: () => Promise<Queries>;
+  readonly control: DaemonControl;
+  readonly pid: number;
+}
+
+/** Every method of a connection whose handshake is complete. */
+export interface Handlers {
+  request(peer: Peer, method: MethodName, params: unknown, signal: AbortSignal): Promise<unknown>;
+  notification(peer: Peer, method: MethodName, params: unknown): void;
+}
+
+/** How long runs may go on after `daemon/stop` and `daemon/retire`. */
+export const GRACE_MS = 30_000;
+
+type RequestHandlers = {
+  [Name in MethodName]?: (
+    params: Params<Name>,
+    peer: Peer,
+    signal: AbortSignal,
+  ) => Promise<Result<Name>> | Result<Name>;
+};
+type NotificationHandlers = { [Name in MethodName]?: (params: Params<Name>, peer: Peer) => void };
+
+export function createHandlers({ runs, queries, control, pid }: HandlersParts): Handlers {
+  const requests: RequestHandlers = {
+    ping: () => ({ pid }),
+    "run/start": (params, peer, signal) => runs.start(peer, params, signal),
+    "daemon/status": () => control.status(),
+    "daemon/stop": ({ force }) => {
+      control.retire("stopped", force === true ? 0 : GRACE_MS);
+      return { pid };
+    },
+    "daemon/retire": ({ reason, graceMs }) => {
+      control.retire(reason, graceMs ?? GRACE_MS);
+      return { pid };
+    },
+    "daemon/log": ({ lines }) => control.log(lines ?? 100),
+    "environment/resolve": async (params, _peer, signal) =>
+      (await queries()).resolveEnvironment(params, queryCall(params, signal)),
+    "packages/installed": async (params, _peer, signal) =>
+      (await queries()).installed(params, queryCall(params, signal)),
+  };
+  const notifications: NotificationHandlers = {
+    "run/ack": (params, peer) => runs.acknowledged(peer, params),
+    "run/resize": (params, peer) => runs.resized(peer, params),
+    "run/signal": (params, peer) => runs.signalled(peer, params),
+  };
+  return {
+    request: async (peer, method, params, signal) => {
+      const handler = requests[method] as ((params: unknown, peer: Peer, signal: AbortSignal) => unknown) | undefined;
+      if (handler === undefined) throw new PipdError("method-not-found", `no such method: ${method}`);
+      return handler(checkedParams(method, params), peer, signal);
+    },
+    notification: (peer, method, params) => {
+      const handler = notifications[method] as ((params: unknown, peer: Peer) => void) | undefined;
+      try {
+        handler?.(checkedParams(method, params), peer);
+      } catch (error) {
+        // Nobody waits for an answer to a notification; one of the wrong form is as good as none.
+        if (!(error instanceof PipdError)) throw error;
+      }
+    },
+  };
+}
+
+/** A program's question runs in that program's world, with nobody to ask. */
+function queryCall(params: EnvironmentParams, signal: AbortSignal): Call {
+  return { cwd: params.cwd, env: params.env, umask: 0o077, signal, reporter: SILENT_REPORTER };
+}

@@ -1,0 +1,86 @@
+import { chmodSync, type FSWatcher, lstatSync, renameSync, rmSync, watch } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
+
+/** The daemon's door. */
+export interface Door {
+  /** Whether the public name still leads here. */
+  readonly mine: () => boolean;
+  /** Takes the public name away if it is still ours, and accepts nobody any more. What is connected stays connected. */
+  readonly close: () => void;
+}
+
+/**
+ * Listens at `path` without ever showing a socket that others could open: it is bound under a private name in the same private folder, made 0600, and
+ * renamed over whatever stale socket was there (R5). `privateName` must be free for this process.
+ */
+export async function openDoor(path: string, privateName: string, accept: (socket: Socket) => void): Promise<Door> {
+  rmSync(privateName, { force: true });
+  const server = createServer({ noDelay: false }, accept);
+  await listening(server, privateName);
+  chmodSync(privateName, 0o600);
+  const { dev, ino } = lstatSync(privateName);
+  renameSync(privateName, path);
+  const mine = (): boolean => {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    return stat !== undefined && stat.dev === dev && stat.ino === ino;
+  };
+  return {
+    mine,
+    close: () => {
+      if (mine()) rmSync(path, { force: true });
+      server.close();
+    },
+  };
+}
+
+async function listening(server: Server, path: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen({ path, backlog: 512 }, resolve);
+  await promise;
+  server.off("error", reject);
+}
+
+/**
+ * Calls `lost` once, soon after one of `checks` has become false: looks when something changes in the folder of `path`, and every `everyMs` (R24, R62).
+ * Returns what ends the watch.
+ */
+export function watchOwnership(
+  path: string,
+  checks: readonly (() => boolean)[],
+  everyMs: number,
+  lost: () => void,
+): () => void {
+  let watcher: FSWatcher | undefined;
+  let soon: NodeJS.Timeout | undefined;
+  const check = (): void => {
+    if (checks.every((holds) => safely(holds))) return;
+    stop();
+    lost();
+  };
+  const stop = (): void => {
+    clearInterval(timer);
+    clearTimeout(soon);
+    watcher?.close();
+  };
+  const timer = setInterval(check, everyMs).unref();
+  try {
+    watcher = watch(dirname(path), { persistent: false }, () => {
+      clearTimeout(soon);
+      soon = setTimeout(check, 50).unref();
+    });
+    watcher.on("error", () => watcher?.close());
+  } catch {
+    // No watches left on this system: the timer is enough.
+  }
+  return stop;
+}
+
+function safely(holds: () => boolean): boolean {
+  try {
+    return holds();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,121 @@
+import type { Readable, Writable } from "node:stream";
+import {
+  type CancellationToken,
+  CancellationTokenSource,
+  createMessageConnection,
+  ErrorCodes,
+  NullLogger,
+  ResponseError,
+  StreamMessageReader,
+  StreamMessageWriter,
+} from "vscode-jsonrpc/node";
+import { errorMeaning } from "../../protocol/errors.ts";
+import { METHODS, type MethodName, type Params, type Result } from "../../protocol/methods.ts";
+import type { ErrorFacts } from "../../protocol/wire.ts";
+import { PipdError } from "../std/errors.ts";
+import { redactSecrets } from "./redaction.ts";
+
+/** An error to answer a request with, when it has more facts than code, message and hint. */
+export class RpcFailure extends PipdError {
+  readonly facts: ErrorFacts;
+
+  constructor(code: string, message: string, facts: ErrorFacts = {}) {
+    super(code, message, facts.hint === undefined ? {} : { hint: facts.hint });
+    this.facts = facts;
+  }
+}
+
+/** One connection, with the methods of protocol/methods.ts. The only user of the JSON-RPC library in the daemon. */
+export interface Peer {
+  request<Name extends MethodName>(method: Name, params: Params<Name>, signal: AbortSignal): Promise<Result<Name>>;
+  /** Resolves when the bytes have been handed to the system, so a caller that waits cannot fill the memory. Never rejects: a closed peer takes nothing. */
+  notify<Name extends MethodName>(method: Name, params: Params<Name>): Promise<void>;
+  /** Aborted when the connection has ended, from either side. */
+  readonly closed: AbortSignal;
+  close(): void;
+}
+
+/** What a connection does with what arrives. `signal` is aborted when the caller cancels the request. */
+export interface Receiver {
+  request(method: MethodName, params: unknown, signal: AbortSignal): Promise<unknown>;
+  notification(method: MethodName, params: unknown): void;
+  /** The first broken message; the connection closes itself. */
+  broken(reason: Error): void;
+}
+
+/** Speaks JSON-RPC over two streams. `end` closes the transport. */
+export function openPeer(input: Readable, output: Writable, end: () => void, receiver: Receiver): Peer {
+  const connection = createMessageConnection(
+    new StreamMessageReader(input),
+    new StreamMessageWriter(output),
+    NullLogger,
+  );
+  const gone = new AbortController();
+  const close = (): void => {
+    if (gone.signal.aborted) return;
+    gone.abort();
+    connection.dispose();
+    end();
+  };
+  connection.onError(([error]) => {
+    receiver.broken(error);
+    close();
+  });
+  connection.onClose(close);
+  connection.onRequest(async (method, params, token) => {
+    if (!isMethod(method, "request"))
+      throw new ResponseError(ErrorCodes.MethodNotFound, `no such method: ${method.slice(0, 100)}`);
+    try {
+      return await receiver.request(method, params, signalOf(token));
+    } catch (error) {
+      throw responseError(error);
+    }
+  });
+  connection.onNotification((method, params) => {
+    if (isMethod(method, "notification")) receiver.notification(method, params);
+  });
+  connection.listen();
+  return {
+    closed: gone.signal,
+    close,
+    request: async (method, params, signal) => {
+      const source = new CancellationTokenSource();
+      const cancel = (): void => source.cancel();
+      signal.addEventListener("abort", cancel, { once: true });
+      try {
+        return await connection.sendRequest(method, params, source.token);
+      } finally {
+        signal.removeEventListener("abort", cancel);
+        source.dispose();
+      }
+    },
+    notify: async (method, params) => {
+      if (gone.signal.aborted) return;
+      // The reader reports a broken transport; a lost notification is no second error.
+      await connection.sendNotification(method, params).catch(() => {});
+    },
+  };
+}
+
+function isMethod(method: string, kind: "request" | "notification"): method is MethodName {
+  return (
+    Object.hasOwn(METHODS, method) &&
+    METHODS[method as MethodName].kind === kind &&
+    METHODS[method as MethodName].from !== "server"
+  );
+}
+
+function signalOf(token: CancellationToken): AbortSignal {
+  const controller = new AbortController();
+  if (token.isCancellationRequested) controller.abort();
+  else token.onCancellationRequested(() => controller.abort());
+  return controller.signal;
+}
+
+function responseError(error: unknown): ResponseError<ErrorFacts> {
+  const code = error instanceof PipdError ? error.code : "internal-error";
+  const message = redactSecrets(error instanceof Error ? error.message : String(error));
+  const hint = error instanceof PipdError && error.hint !== undefined ? { hint: redactSecrets(error.hint) } : {};
+  const facts = error instanceof RpcFailure ? error.facts : {};
+  return new ResponseError(errorMeaning(code).rpc, message, { code, ...hint, ...facts });
+}

@@ -1,0 +1,132 @@
+import { createSpill, type Piece } from "./spill.ts";
+
+/** Characters that may be on their way without the client having acknowledged them. */
+const WINDOW = 256 * 1024;
+const PIECE = 32 * 1024;
+/** Characters waiting in memory before the rest waits on disk. */
+const IN_MEMORY = 1024 * 1024;
+/** At most 20 transient lines a second. */
+const STATUS_EVERY_MS = 50;
+
+/** The way of one run's text to its client. Nothing here blocks, and a client that stops reading costs disk, not memory (R45). */
+export interface RunOutput {
+  write(fd: 1 | 2, text: string): void;
+  status(text: string): void;
+  /** The client has written everything up to `seq`. */
+  acknowledged(seq: number): void;
+  /** Resolves when everything written so far has been sent, or the output was closed. */
+  flushed(): Promise<void>;
+  close(): void;
+}
+
+/** How the text leaves; both resolve when the system has taken the bytes. */
+export interface OutputSender {
+  output(fd: 1 | 2, seq: number, data: string): Promise<void>;
+  status(text: string): Promise<void>;
+}
+
+/** @param spillPath a free file name for output the client does not take. */
+export function createRunOutput(sender: OutputSender, spillPath: string): RunOutput {
+  const spill = createSpill(spillPath);
+  let waiting: Piece[] = [];
+  let waitingSize = 0;
+  let seq = 0;
+  let unacknowledged = 0;
+  const sizes = new Map<number, number>();
+  let pumping = false;
+  const ended = new AbortController();
+  let flushWaiters: (() => void)[] = [];
+  let nextStatus: string | undefined;
+  let statusTimer: NodeJS.Timeout | undefined;
+
+  const queue = (piece: Piece): void => {
+    if (waitingSize + piece.text.length > IN_MEMORY || !spill.empty) return spill.push(piece);
+    const last = waiting.at(-1);
+    // Lines written one by one in the same turn travel as one frame.
+    if (last?.fd === piece.fd && last.text.length + piece.text.length <= PIECE)
+      waiting[waiting.length - 1] = { fd: piece.fd, text: last.text + piece.text };
+    else waiting.push(piece);
+    waitingSize += piece.text.length;
+  };
+  const next = (): Piece | undefined => {
+    const piece = waiting.shift();
+    if (piece === undefined) return spill.shift();
+    waitingSize -= piece.text.length;
+    return piece;
+  };
+  const settleFlush = (): void => {
+    if (!ended.signal.aborted && (waiting.length > 0 || !spill.empty)) return;
+    for (const waiter of flushWaiters) waiter();
+    flushWaiters = [];
+  };
+  const pump = async (): Promise<void> => {
+    if (pumping) return;
+    pumping = true;
+    // One turn later, so that what is written in a row leaves together.
+    await Promise.resolve();
+    while (!ended.signal.aborted && unacknowledged < WINDOW) {
+      const piece = next();
+      if (piece === undefined) break;
+      sizes.set(++seq, piece.text.length);
+      unacknowledged += piece.text.length;
+      await sender.output(piece.fd, seq, piece.text);
+    }
+    pumping = false;
+    settleFlush();
+  };
+  const sendStatus = async (): Promise<void> => {
+    const text = nextStatus;
+    nextStatus = undefined;
+    if (text !== undefined && !ended.signal.aborted) await sender.status(text);
+    if (ended.signal.aborted) return;
+    statusTimer = setTimeout(() => {
+      statusTimer = undefined;
+      if (nextStatus !== undefined) startStatus();
+    }, STATUS_EVERY_MS);
+  };
+  let sendingStatus = false;
+  const startStatus = (): void => {
+    if (sendingStatus || statusTimer !== undefined) return;
+    sendingStatus = true;
+    void sendStatus().finally(() => {
+      sendingStatus = false;
+    });
+  };
+  return {
+    write: (fd, text) => {
+      if (ended.signal.aborted) return;
+      for (let at = 0; at < text.length; ) {
+        let end = Math.min(at + PIECE, text.length);
+        // A character of two code units is not cut.
+        if (end < text.length && (text.charCodeAt(end) & 0xfc00) === 0xdc00) end++;
+        queue({ fd, text: text.slice(at, end) });
+        at = end;
+      }
+      void pump();
+    },
+    status: (text) => {
+      nextStatus = text;
+      startStatus();
+    },
+    acknowledged: (upTo) => {
+      for (const [number, size] of sizes) {
+        if (number > upTo) break;
+        sizes.delete(number);
+        unacknowledged -= size;
+      }
+      void pump();
+    },
+    flushed: () =>
+      new Promise((resolve) => {
+        flushWaiters.push(resolve);
+        if (!pumping) settleFlush();
+      }),
+    close: () => {
+      ended.abort();
+      clearTimeout(statusTimer);
+      waiting = [];
+      spill.close();
+      settleFlush();
+    },
+  };
+}

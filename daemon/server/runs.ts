@@ -1,0 +1,174 @@
+import { randomBytes } from "node:crypto";
+import { EXIT } from "../../protocol/errors.ts";
+import type { Params, RunId, RunStartParams, RunStartResult } from "../../protocol/methods.ts";
+import type { Program, RunInput, RunOutcome } from "../../protocol/program.ts";
+import type { Session } from "../../protocol/session.ts";
+import { PipdError } from "../std/errors.ts";
+import type { Log } from "./log.ts";
+import { redactCommand } from "./redaction.ts";
+import { type Peer, RpcFailure } from "./rpc.ts";
+import { createRunOutput, type RunOutput } from "./run-output.ts";
+
+/** A command that is being run. */
+export interface Run {
+  readonly id: RunId;
+  readonly peer: Peer;
+  readonly pid: number;
+  readonly command: string;
+  readonly cwd: string;
+  /** Monotonic, in ms. */
+  readonly startedAt: number;
+}
+
+/** All commands in progress, on any connection. */
+export interface Runs {
+  start(peer: Peer, params: RunStartParams, cancel: AbortSignal): Promise<RunStartResult>;
+  acknowledged(peer: Peer, params: Params<"run/ack">): void;
+  resized(peer: Peer, params: Params<"run/resize">): void;
+  signalled(peer: Peer, params: Params<"run/signal">): void;
+  list(): readonly Run[];
+  readonly served: number;
+  /** Asks every run to stop, as Ctrl-C would. */
+  cancelAll(reason: string): void;
+  /** Answers every run at once with this error: the process cannot go on. */
+  failAll(error: Error): void;
+}
+
+export interface RunsParts {
+  /** Loaded with the first command. */
+  readonly program: () => Promise<Program>;
+  readonly log: Log;
+  /** Monotonic, in ms. */
+  readonly elapsed: () => number;
+  /** A private folder with room for output that a stopped client does not take. */
+  readonly spillFolder: string;
+  /** Called when the number of runs has changed. */
+  readonly changed: () => void;
+}
+
+interface ActiveRun extends Run {
+  readonly output: RunOutput;
+  readonly abort: AbortController;
+  readonly fail: (error: Error) => void;
+  size: { readonly cols: number; readonly rows: number };
+}
+
+export function createRuns(parts: RunsParts): Runs {
+  const active = new Set<ActiveRun>();
+  let served = 0;
+  const find = (peer: Peer, id: RunId): ActiveRun | undefined =>
+    [...active].find((run) => run.peer === peer && run.id === id);
+
+  const begin = (
+    peer: Peer,
+    params: RunStartParams,
+    cancel: AbortSignal,
+  ): { readonly run: ActiveRun; readonly failed: Promise<never> } => {
+    if (find(peer, params.runId) !== undefined)
+      throw new PipdError("invalid-params", `run/start: runId ${params.runId} is in use`);
+    const abort = new AbortController();
+    const stop = (): void => abort.abort();
+    cancel.addEventListener("abort", stop);
+    peer.closed.addEventListener("abort", stop);
+    const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+    failed.catch(() => {});
+    const run: ActiveRun = {
+      id: params.runId,
+      peer,
+      pid: params.pid,
+      command: redactCommand(params.argv),
+      cwd: params.cwd,
+      startedAt: parts.elapsed(),
+      output: createRunOutput(
+        senderTo(peer, params.runId),
+        `${parts.spillFolder}/.output-${randomBytes(8).toString("hex")}`,
+      ),
+      abort,
+      fail,
+      size: { cols: params.tty.cols, rows: params.tty.rows },
+    };
+    peer.closed.addEventListener("abort", () => run.output.close());
+    return { run, failed };
+  };
+
+  const start: Runs["start"] = async (peer, params, cancel) => {
+    const { run, failed } = begin(peer, params, cancel);
+    active.add(run);
+    parts.changed();
+    try {
+      // The client must know that the command has begun before it has any effect: only then it will not run it a second time (R31).
+      await peer.notify("run/accepted", { runId: params.runId });
+      const outcome = await Promise.race([runProgram(parts, run, params), failed]);
+      const elapsedMs = parts.elapsed() - run.startedAt;
+      parts.log.info({ pid: run.pid, command: run.command, exitCode: outcome.exitCode, elapsedMs }, "run");
+      await Promise.race([run.output.flushed(), failed]);
+      if (cancel.aborted) throw new RpcFailure("request-cancelled", "cancelled", { exitCode: EXIT.interrupted });
+      return { ...outcome, elapsedMs };
+    } finally {
+      served++;
+      active.delete(run);
+      run.output.close();
+      parts.changed();
+    }
+  };
+
+  return {
+    start,
+    acknowledged: (peer, { runId, seq }) => find(peer, runId)?.output.acknowledged(seq),
+    resized: (peer, { runId, cols, rows }) => {
+      const run = find(peer, runId);
+      if (run !== undefined) run.size = { cols: cols || 80, rows: rows || 24 };
+    },
+    signalled: (peer, { runId, name }) => {
+      if (["SIGINT", "SIGTERM", "SIGHUP"].includes(name)) find(peer, runId)?.abort.abort();
+    },
+    list: () => [...active],
+    get served() {
+      return served;
+    },
+    cancelAll: (reason) => {
+      for (const run of active) {
+        parts.log.warn({ pid: run.pid, command: run.command, reason }, "run cancelled");
+        run.abort.abort();
+      }
+    },
+    failAll: (error) => {
+      for (const run of active) run.fail(error);
+    },
+  };
+}
+
+function senderTo(peer: Peer, runId: RunId): Parameters<typeof createRunOutput>[0] {
+  return {
+    output: (fd, seq, data) => peer.notify("run/output", { runId, fd, seq, data }),
+    status: (text) => peer.notify("run/status", { runId, text }),
+  };
+}
+
+async function runProgram(parts: RunsParts, run: ActiveRun, params: RunStartParams): Promise<RunOutcome> {
+  const program = await parts.program();
+  return program.run(runInput(run, params));
+}
+
+function runInput(run: ActiveRun, params: RunStartParams): RunInput {
+  const { argv, cwd, env, umask, locale, tty, pid, interactive } = params;
+  const session: Session = { cwd, env, umask, locale, tty, pid, interactive };
+  const { peer, output, abort } = run;
+  return {
+    argv,
+    session,
+    signal: abort.signal,
+    output: (fd, text) => output.write(fd, text),
+    status: (lines) => output.status(lines ?? ""),
+    prompt: async (question) => {
+      await output.flushed();
+      const answer = await peer.request("run/prompt", { runId: run.id, ...question }, abort.signal);
+      return "value" in answer ? answer.value : undefined;
+    },
+    readStdin: async (max) => {
+      const answer = await peer.request("run/readStdin", { runId: run.id, max }, abort.signal);
+      return "data" in answer ? Buffer.from(answer.data, "base64") : undefined;
+    },
+    size: () => run.size,
+  };
+}

@@ -1,0 +1,143 @@
+import type { Readable, Writable } from "node:stream";
+import { BadFrame, MAX_BODY } from "../../protocol/framing.ts";
+import { type InitializeParams, type InitializeResult, METHODS, type MethodName } from "../../protocol/methods.ts";
+import { compareBuilds, type Namespace, PROTOCOL, parseBuildId } from "../../protocol/session.ts";
+import { PipdError } from "../std/errors.ts";
+import type { Secret } from "./auth.ts";
+import { guardFrames } from "./frame-guard.ts";
+import type { Handlers } from "./handlers.ts";
+import type { Log } from "./log.ts";
+import { checkedParams } from "./params.ts";
+import { openPeer, type Peer, RpcFailure } from "./rpc.ts";
+
+/** What every connection of a daemon is served with. */
+export interface ConnectionParts {
+  readonly secret: Secret;
+  readonly handlers: Handlers;
+  readonly log: Log;
+  readonly namespace: Namespace;
+  readonly self: {
+    readonly version: string;
+    readonly buildId: string;
+    readonly pid: number;
+    readonly startedAt: number;
+  };
+  /** Time a connection has for its handshake. */
+  readonly handshakeMs: number;
+  /** Whether the daemon takes new work. */
+  readonly retiring: () => boolean;
+  /** The build id on disk when it is no longer the one that runs (R34). */
+  readonly replacedBy: () => string | undefined;
+  /** A newer build has asked: the daemon should make place for it. */
+  readonly outdated: (reason: string) => void;
+  readonly notices: readonly string[];
+}
+
+/** One end of a byte stream in both directions: a socket, or standard input and output. */
+export interface Transport {
+  readonly input: Readable;
+  readonly output: Writable;
+  end(): void;
+}
+
+type Stage =
+  | { readonly name: "new" }
+  | { readonly name: "challenged"; readonly clientNonce: string; readonly serverNonce: string }
+  | { readonly name: "open" };
+
+/** Serves one connection until it ends. `settled` is called once: when the handshake is complete, or the connection ends without one. */
+export function serveConnection(transport: Transport, parts: ConnectionParts, settled: () => void): Peer {
+  let stage: Stage = { name: "new" };
+  let peer: Peer;
+  const deadline = setTimeout(() => refuse("no handshake in time"), parts.handshakeMs);
+  const settle = (): void => {
+    clearTimeout(deadline);
+    settled();
+  };
+  const refuse = (reason: string): void => {
+    parts.log.warn({ reason }, "connection refused");
+    peer.close();
+  };
+  const request = async (method: MethodName, params: unknown, signal: AbortSignal): Promise<unknown> => {
+    if (method === "initialize") {
+      if (stage.name !== "new") throw new PipdError("invalid-request", "initialize was sent twice");
+      const checked = checkedParams("initialize", params);
+      const result = initialize(checked, parts);
+      stage = { name: "challenged", clientNonce: checked.nonce, serverNonce: result.nonce };
+      return result;
+    }
+    if (stage.name !== "open") throw new PipdError("not-initialized", `${method} before the handshake was complete`);
+    return parts.handlers.request(peer, method, params, signal);
+  };
+  const notification = (method: MethodName, params: unknown): void => {
+    if (stage.name === "open") return parts.handlers.notification(peer, method, params);
+    if (method !== "initialized" || stage.name !== "challenged") return;
+    try {
+      const { proof } = checkedParams("initialized", params);
+      if (!parts.secret.accepts(stage.clientNonce, stage.serverNonce, proof)) return refuse("wrong proof");
+    } catch {
+      return refuse("wrong proof");
+    }
+    stage = { name: "open" };
+    settle();
+  };
+  const broken = (reason: Error): void => parts.log.warn({ reason: reason.message }, "broken connection");
+  const guarded = guardFrames(transport.input);
+  peer = openPeer(guarded, transport.output, () => transport.end(), { request, notification, broken });
+  guarded.on("error", (error) => {
+    if (error instanceof BadFrame) peer.close();
+  });
+  peer.closed.addEventListener("abort", () => {
+    if (stage.name !== "open") settle();
+  });
+  return peer;
+}
+
+/** Answers `initialize`, or throws why this client and this daemon cannot work together (R32-R34, R36). */
+function initialize(params: InitializeParams, parts: ConnectionParts): InitializeResult {
+  if (parts.retiring()) throw new RpcFailure("retiring", "the daemon is ending", { retryAfterMs: 20 });
+  if (params.namespace.host !== parts.namespace.host || params.namespace.mnt !== parts.namespace.mnt) {
+    throw new PipdError("foreign-namespace", "the client runs in another container or on another machine");
+  }
+  checkBuild(params, parts);
+  const serverNonce = parts.secret.nonce();
+  return {
+    protocol: Math.min(params.protocol.max, PROTOCOL.max),
+    server: parts.self,
+    nonce: serverNonce,
+    proof: parts.secret.prove(params.nonce, serverNonce),
+    capabilities: { methods: Object.keys(METHODS), maxFrame: MAX_BODY },
+    notices: parts.notices,
+  };
+}
+
+/** The name under which a client stops, retires or inspects a daemon of any build. */
+const LIFECYCLE_CLIENT = "pipd-lifecycle";
+
+function checkBuild(params: InitializeParams, parts: ConnectionParts): void {
+  if (params.client.name === LIFECYCLE_CLIENT) return;
+  const own = parseBuildId(parts.self.buildId);
+  const replacement = parts.replacedBy();
+  if (replacement !== undefined) {
+    const reason = describeChange(own.version, parseBuildId(replacement).version);
+    parts.outdated(reason);
+    throw new RpcFailure("version-mismatch", reason, { ...PROTOCOL, action: "retire", reason });
+  }
+  const client = parseBuildId(params.client.buildId);
+  if (params.client.name === "pipd" && compareBuilds(client, own) > 0) {
+    const reason = describeChange(own.version, client.version);
+    throw new RpcFailure("version-mismatch", reason, { ...PROTOCOL, action: "retire", reason });
+  }
+  if (params.protocol.min > PROTOCOL.max || params.protocol.max < PROTOCOL.min) {
+    const reason = `the daemon speaks protocol ${PROTOCOL.min}-${PROTOCOL.max}, the client ${params.protocol.min}-${params.protocol.max}`;
+    throw new RpcFailure("version-mismatch", reason, {
+      ...PROTOCOL,
+      action: params.protocol.min > PROTOCOL.max ? "retire" : "in-process",
+      reason,
+    });
+  }
+}
+
+function describeChange(from: string, to: string): string {
+  return from === to ? `another build of ${to}` : `upgraded ${from} -> ${to}`;
+}

@@ -1,0 +1,110 @@
+/** Bundles the program into .build: client.cjs, daemon.js (with lazy chunks), worker.js, assets, build-id. Takes a fraction of a second, and changes nothing when nothing has changed. */
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { build } from "esbuild";
+
+const ROOT = dirname(import.meta.dirname);
+const REQUIRE =
+  "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);";
+
+const SHARED = {
+  bundle: true,
+  platform: "node",
+  target: "node22",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: "none",
+  logLevel: "warning",
+  write: false,
+  absWorkingDir: ROOT,
+};
+
+/** Takes test/harness/test-wiring.ts where the daemon takes daemon/wiring.ts: a daemon whose commands are made for testing the rest. */
+const testWiring = {
+  name: "test-wiring",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\/wiring\.ts$/ }, () => ({ path: join(ROOT, "test/harness/test-wiring.ts") })),
+};
+
+async function bundleClient() {
+  // CommonJS: Node starts it without its ES module loader, and built-ins are required when first used.
+  const { outputFiles } = await build({
+    ...SHARED,
+    entryPoints: ["client/main.ts"],
+    format: "cjs",
+    outfile: "client.cjs",
+    define: { "import.meta.filename": "__filename" },
+  });
+  return outputFiles.map(({ contents }) => ["client.cjs", contents]);
+}
+
+async function bundleDaemon(plugins) {
+  const entryPoints = [{ in: "daemon/main.ts", out: "daemon" }];
+  if (existsSync(join(ROOT, "daemon/worker.ts"))) entryPoints.push({ in: "daemon/worker.ts", out: "worker" });
+  const outdir = join(ROOT, ".build");
+  const { outputFiles } = await build({
+    ...SHARED,
+    entryPoints,
+    plugins,
+    format: "esm",
+    splitting: true,
+    outdir,
+    chunkNames: "chunks/[name]-[hash]",
+    external: ["better-sqlite3"],
+    banner: { js: REQUIRE },
+    keepNames: true,
+  });
+  return outputFiles.map(({ path, contents }) => [path.slice(outdir.length + 1), contents]);
+}
+
+/** The present id when the content is the same, so that a build that changes nothing restarts no daemon. */
+function buildId(files, folder) {
+  const hash = createHash("sha256");
+  for (const [name, contents] of files) hash.update(name).update(contents);
+  for (const name of listAssets()) hash.update(name).update(readFileSync(join(ROOT, "daemon/assets", name)));
+  const digest = hash.digest("hex").slice(0, 12);
+  const path = join(folder, "build-id");
+  const present = existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  return present.startsWith(`${version}+`) && present.endsWith(`.${digest}`)
+    ? present
+    : `${version}+${Date.now()}.${digest}`;
+}
+
+function listAssets() {
+  const folder = join(ROOT, "daemon/assets");
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+}
+
+/** Every file is replaced by renaming: a program that is being started never sees half a bundle. The id comes last. */
+function writeBuild(folder, files) {
+  const id = buildId(files, folder);
+  const write = (name, contents) => {
+    const path = join(folder, name);
+    if (existsSync(path) && readFileSync(path).equals(Buffer.from(contents))) return;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(`${path}.new`, contents);
+    renameSync(`${path}.new`, path);
+  };
+  for (const [name, contents] of files) write(name, contents);
+  for (const name of listAssets()) write(join("assets", name), readFileSync(join(ROOT, "daemon/assets", name)));
+  write("build-id", `${id}\n`);
+  const wanted = new Set(files.map(([name]) => name));
+  const chunks = join(folder, "chunks");
+  for (const name of existsSync(chunks) ? readdirSync(chunks) : [])
+    if (!wanted.has(`chunks/${name}`)) rmSync(join(chunks, name));
+}
+
+const client = await bundleClient();
+writeBuild(join(ROOT, ".build"), [...client, ...(await bundleDaemon([]))]);
+if (process.argv.includes("--with-tests")) {
+  // A second installation, complete with the entry script.
+  const install = join(ROOT, ".build/test-install");
+  writeBuild(join(install, ".build"), [...client, ...(await bundleDaemon([testWiring]))]);
+  cpSync(join(ROOT, "client/pipd"), join(install, "client/pipd"));
+}
