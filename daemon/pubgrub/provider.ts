@@ -11,9 +11,16 @@ export interface Dependency<S> {
   readonly reason: unknown;
 }
 
-/** What a version needs, or why it cannot be had at all. */
+/** What must not be selected together with a version, though nothing need be selected. */
+export interface Exclusion<S> {
+  readonly package: string;
+  readonly set: S;
+  readonly reason: unknown;
+}
+
+/** What a version needs and excludes, or why it cannot be had at all. */
 export type Dependencies<S> =
-  | { readonly kind: "known"; readonly list: readonly Dependency<S>[] }
+  | { readonly kind: "known"; readonly list: readonly Dependency<S>[]; readonly exclusions?: readonly Exclusion<S>[] }
   | { readonly kind: "unavailable"; readonly reason: unknown };
 
 /**

@@ -192,6 +192,13 @@ function visit<S, V>(run: Run<S, V>, name: string, version: V, dependencies: Dep
       blocking.push(dependency);
     }
   }
+  for (const { package: excluded, set, reason } of dependencies.exclusions ?? []) {
+    const terms = [
+      { package: name, positive: true, set: own },
+      { package: excluded, positive: true, set },
+    ];
+    add(run, incompatibility(terms, { kind: "external", reason }));
+  }
   if (blocking.length === 0) decide(run, name, version);
   else if (!postponeBlockers(run, blocking)) blame(run, name, blocking);
 }
