@@ -14,7 +14,7 @@ export async function startDaemon(sandbox: Sandbox, options: RunOptions = {}): P
 export async function daemonStatus(sandbox: Sandbox, options: RunOptions = {}): Promise<DaemonStatus | undefined> {
   const { stdout } = await runPipd(sandbox, ["daemon", "status", "--json"], options);
   const status = JSON.parse(stdout) as DaemonStatus | { readonly state: "stopped" };
-  return status.state === "stopped" ? undefined : (status as DaemonStatus);
+  return status.state === "stopped" ? undefined : status;
 }
 
 /** Stops the sandbox's daemon, if one runs. */
