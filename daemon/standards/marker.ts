@@ -1,5 +1,5 @@
 import { createBoundedCache } from "./bounded-cache.ts";
-import { createDependencyScanner } from "./dependency-scanner.ts";
+import { createDependencyScanner, type DependencyScanner } from "./dependency-scanner.ts";
 import { InvalidText, quoteForMessage } from "./invalid-text.ts";
 import {
   isGroup,
@@ -147,26 +147,33 @@ function mentions(term: MarkerTerm, variable: string): boolean {
   return term.left.variable ? term.left.value === variable : term.right.value === variable;
 }
 
-/** The marker of a parsed expression. */
-export function markerOf(expression: MarkerExpression): Marker {
-  return { text: renderMarker(expression), mentionsExtra: mentions(expression, "extra"), test: compile(expression) };
-}
-
 const known = createBoundedCache<Marker>(4096);
 
 /**
- * Reads `python_version < "3.9" and extra == "test"`, as `packaging.markers.Marker` does; throws InvalidText of kind `"marker"`. The same text mostly
- * gives the same object.
+ * Reads the marker that the rest of the scanner's text is; fails with `expectation` where more follows. The same marker is met in many requirements:
+ * its text mostly gives the same object.
  */
-export function parseMarker(text: string): Marker {
+export function parseMarkerToEnd(scanner: DependencyScanner, expectation: string): Marker {
+  const text = scanner.source.slice(scanner.position());
   const remembered = known.get(text);
-  if (remembered !== undefined) return remembered;
-  const scanner = createDependencyScanner(text, "marker");
+  if (remembered !== undefined) {
+    scanner.moveTo(scanner.source.length);
+    return remembered;
+  }
   const expression = parseMarkerExpression(scanner);
-  if (!scanner.atEnd()) scanner.fail("Expected end of marker expression");
-  const marker = markerOf(expression);
+  if (!scanner.atEnd()) scanner.fail(expectation);
+  const marker = {
+    text: renderMarker(expression),
+    mentionsExtra: mentions(expression, "extra"),
+    test: compile(expression),
+  };
   known.set(text, marker);
   return marker;
+}
+
+/** Reads `python_version < "3.9" and extra == "test"`, as `packaging.markers.Marker` does; throws InvalidText of kind `"marker"`. */
+export function parseMarker(text: string): Marker {
+  return parseMarkerToEnd(createDependencyScanner(text, "marker"), "Expected end of marker expression");
 }
 
 /**

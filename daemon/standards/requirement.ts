@@ -1,8 +1,7 @@
 import { createBoundedCache } from "./bounded-cache.ts";
 import { createDependencyScanner, type DependencyScanner } from "./dependency-scanner.ts";
 import { InvalidText } from "./invalid-text.ts";
-import { type Marker, markerOf } from "./marker.ts";
-import { parseMarkerExpression } from "./marker-parser.ts";
+import { type Marker, parseMarkerToEnd } from "./marker.ts";
 import { type NormalizedName, normalizeName } from "./name.ts";
 import { EMPTY_SPECIFIER, parseSpecifierSet, type SpecifierSet, scanSpecifier } from "./specifier.ts";
 
@@ -104,13 +103,11 @@ function parseSpecifiers(scanner: DependencyScanner): string {
   return text;
 }
 
-/** `; marker`, or nothing at the end. */
+/** `; marker` up to the end, or nothing there. */
 function parseMarkerPart(scanner: DependencyScanner, start: number, expected: string): Marker | undefined {
   if (scanner.atEnd()) return undefined;
   if (scanner.take(SEMICOLON) === undefined) scanner.fail(`Expected ${expected} or end`, start);
-  const expression = parseMarkerExpression(scanner);
-  scanner.skipBlanks();
-  return markerOf(expression);
+  return parseMarkerToEnd(scanner, "Expected end of dependency specifier");
 }
 
 interface Details {
@@ -172,7 +169,6 @@ export function parseRequirement(text: string): Requirement {
   const extras = parseExtras(scanner);
   scanner.skipBlanks();
   const details = scanner.take(AT) === undefined ? parseSpecifierDetails(scanner) : parseUrlDetails(scanner);
-  if (!scanner.atEnd()) scanner.fail("Expected end of dependency specifier");
   const requirement: Requirement = {
     name,
     key: normalizeName(name),

@@ -124,52 +124,65 @@ function scanLocal(text: string, start: number): { readonly items: string[] | un
 /** `digits!`: the epoch and where the release starts; an epoch of undefined is too long for a number. */
 function scanEpoch(text: string, at: number): { readonly epoch: string | undefined; readonly end: number } {
   const end = digitsEnd(text, at);
-  if (end === at || text.charCodeAt(end) !== 0x21) return { epoch: "0", end: at };
+  if (end === at || text.charCodeAt(end) !== 0x21 || !isDigit(text.charCodeAt(end + 1))) return { epoch: "0", end: at };
   return { epoch: numberText(text, at, end), end: end + 1 };
 }
+
+/** Numbers between dots, and where they end; undefined where there are none or one is too long. */
+function scanRelease(text: string, start: number): { readonly release: string[]; readonly end: number } | undefined {
+  const release: string[] = [];
+  let end = start;
+  let from = start;
+  for (;;) {
+    const to = digitsEnd(text, from);
+    if (to === from) return release.length === 0 ? undefined : { release, end };
+    const number = numberText(text, from, to);
+    if (number === undefined) return undefined;
+    release.push(number);
+    end = to;
+    if (text.charCodeAt(end) !== 0x2e) return { release, end };
+    from = end + 1;
+  }
+}
+
+/** Pre-release, post-release and development part, each at most once and in this order; undefined where a number is too long. */
+function scanSuffixes(
+  text: string,
+  start: number,
+): (Pick<VersionParts, "pre" | "post" | "dev"> & { readonly end: number }) | undefined {
+  const code = text.charCodeAt(start) | 0x20;
+  // Most versions have none: they go on with a separator or one of the letters a, b, c, d, p and r.
+  if (!isSeparator(text.charCodeAt(start)) && !(code >= 0x61 && code <= 0x72)) return { ...NO_SUFFIXES, end: start };
+  const pre = scanLettered(text, start, PRE_WORDS);
+  const post = scanPost(text, pre?.end ?? start);
+  const dev = scanLettered(text, post?.end ?? pre?.end ?? start, DEV_WORDS);
+  for (const part of [pre, post, dev]) if (part !== undefined && part.number === undefined) return undefined;
+  return {
+    pre: pre?.number === undefined ? undefined : [pre.letter, pre.number],
+    post: post?.number,
+    dev: dev?.number,
+    end: dev?.end ?? post?.end ?? pre?.end ?? start,
+  };
+}
+
+const NO_SUFFIXES = { pre: undefined, post: undefined, dev: undefined } as const;
 
 /**
  * The longest version that starts at a position (PEP 440 appendix B, case ignored, without surrounding space), read in one pass without going
  * back, so that no text takes more than linear time. Undefined where none starts there, or a number in it has more than 4,300 digits.
  */
 export function scanVersion(text: string, start: number, withLocal: boolean): ScannedVersion | undefined {
-  const afterPrefix = (text.charCodeAt(start) | 0x20) === 0x76 ? start + 1 : start;
-  const { epoch, end: releaseStart } = scanEpoch(text, afterPrefix);
-  const release: string[] = [];
-  let at = releaseStart;
-  for (;;) {
-    const from = release.length === 0 ? at : at + 1;
-    if (release.length > 0 && text.charCodeAt(at) !== 0x2e) break;
-    const end = digitsEnd(text, from);
-    if (end === from) break;
-    const number = numberText(text, from, end);
-    if (number === undefined) return undefined;
-    release.push(number);
-    at = end;
-  }
-  if (release.length === 0 || epoch === undefined) return undefined;
-  const releaseEnd = at;
-  const pre = scanLettered(text, at, PRE_WORDS);
-  if (pre !== undefined) at = pre.end;
-  const post = scanPost(text, at);
-  if (post !== undefined) at = post.end;
-  const dev = scanLettered(text, at, DEV_WORDS);
-  if (dev !== undefined) at = dev.end;
-  for (const part of [pre, post, dev]) if (part !== undefined && part.number === undefined) return undefined;
-  const local = withLocal ? scanLocal(text, at) : { items: undefined, end: at };
+  const isPrefixed = (text.charCodeAt(start) | 0x20) === 0x76;
+  const { epoch, end: releaseStart } = scanEpoch(text, isPrefixed ? start + 1 : start);
+  const scanned = scanRelease(text, releaseStart);
+  if (scanned === undefined || epoch === undefined) return undefined;
+  const suffixes = scanSuffixes(text, scanned.end);
+  if (suffixes === undefined) return undefined;
+  const local = withLocal ? scanLocal(text, suffixes.end) : { items: undefined, end: suffixes.end };
   if (local.end < 0) return undefined;
-  return {
-    parts: {
-      epoch,
-      release,
-      pre: pre?.number === undefined ? undefined : [pre.letter, pre.number],
-      post: post?.number,
-      dev: dev?.number,
-      local: local.items,
-    },
-    end: local.end,
-    releaseEnd,
-  };
+  const { release, end: releaseEnd } = scanned;
+  const { pre, post, dev } = suffixes;
+  return { parts: { epoch, release, pre, post, dev, local: local.items }, end: local.end, releaseEnd };
 }
 
 /** The canonical spelling. */
