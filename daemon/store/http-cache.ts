@@ -15,7 +15,7 @@ export interface CacheLookup {
   readonly answer: CachedAnswer;
   /** The answer may be used without asking the server. */
   readonly fresh: boolean;
-  /** Headers that make the request conditional, to be sent if it is not fresh. */
+  /** Headers that make the request conditional, to be sent if the answer is not fresh or not to be trusted. */
   readonly conditions: Readonly<Record<string, string>>;
 }
 
@@ -107,16 +107,14 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
       if (row.used < clock() - USED_PRECISION) {
         use((sql) => statement(sql, "UPDATE page SET used = ? WHERE key = ?").run(clock(), request.key));
       }
-      const conditions = fresh ? {} : conditionsOf(policy.revalidationHeaders(asked));
+      const conditions = conditionsOf(policy.revalidationHeaders(asked));
       return { answer: { url: row.url, status: row.status, content: row.content }, fresh, conditions };
     },
     store(request, response, answer) {
-      const policy = new Policy(
-        { url: request.url, method: "GET", headers: request.headers },
-        plain(response),
-        OPTIONS,
-      );
-      if (!policy.storable()) {
+      const headers = relevant(response.headers);
+      const policy = policyOf(request, { status: response.status, headers });
+      const useful = policy.timeToLive() > 0 || "etag" in headers || "last-modified" in headers;
+      if (!useful || !policy.storable()) {
         use((sql) => statement(sql, "DELETE FROM page WHERE key = ?").run(request.key));
         return;
       }
