@@ -55,6 +55,21 @@ export async function findEnvironment(
   return environmentOf(await interpreters.facts(executable, call), interpreters, origin);
 }
 
+/**
+ * The interpreter that a new environment is made from: the one asked for, else the first on the caller's PATH. Active and near environments do not
+ * count, but what they are made from does when they stand on PATH.
+ */
+export async function findBaseEnvironment(
+  request: EnvironmentRequest,
+  interpreters: Interpreters,
+  call: Call,
+): Promise<Environment> {
+  const { executable, origin } = request.python
+    ? await requestedPython(request.python, interpreters, call)
+    : await pythonOnPath(interpreters, call);
+  return environmentOf(await interpreters.facts(executable, call), origin);
+}
+
 /** The environment of an interpreter whose facts are known. */
 export function environmentOf(
   facts: InterpreterFacts,

@@ -93,6 +93,14 @@ export function createInterpreters(options: InterpreterOptions): Interpreters {
   const searchPaths = createSearchPaths(options.clock);
   const underWay = new Map<string, Promise<InterpreterFacts>>();
 
+  const runAndKeep = async (path: string, key: string, stamp: string, call: Call): Promise<InterpreterFacts> => {
+    const facts = await runProbe({ path, probe, call, timeout, searchPaths });
+    asked.set(key, { stamp, facts });
+    forgetOldest(asked, MAX_INTERPRETERS);
+    factsStore.set(key, JSON.stringify({ stamp, facts }));
+    return facts;
+  };
+
   /** From memory, from the store, or from Python. */
   const ask = async (path: string, key: string, stamp: string, call: Call): Promise<InterpreterFacts> => {
     const known = asked.get(key) ?? storedFacts(factsStore, key);
@@ -101,16 +109,9 @@ export function createInterpreters(options: InterpreterOptions): Interpreters {
       return known.facts;
     }
     const flight = `${key} ${stamp}`;
-    let answer = underWay.get(flight);
-    if (answer === undefined) {
-      answer = runProbe({ path, probe, call, timeout, searchPaths }).finally(() => underWay.delete(flight));
-      underWay.set(flight, answer);
-    }
-    const facts = await unlessAborted(answer, call.signal);
-    forgetOldest(asked, MAX_INTERPRETERS);
-    asked.set(key, { stamp, facts });
-    factsStore.set(key, JSON.stringify({ stamp, facts }));
-    return facts;
+    const answer = underWay.get(flight) ?? runAndKeep(path, key, stamp, call).finally(() => underWay.delete(flight));
+    underWay.set(flight, answer);
+    return unlessAborted(answer, call.signal);
   };
 
   const facts = async (executable: string, call: Call): Promise<InterpreterFacts> => {
@@ -119,6 +120,10 @@ export function createInterpreters(options: InterpreterOptions): Interpreters {
     const key = factsKey(path, call);
     const kept = derived.get(key);
     const derivation = kept?.stamp === stamp ? kept.derivation : derivationOf(path, call);
+    if (kept?.stamp !== stamp) {
+      derived.set(key, { stamp, derivation });
+      forgetOldest(derived, MAX_INTERPRETERS);
+    }
     if (derivation === "script") {
       return unlessAborted(runProbe({ path, probe, call, timeout, searchPaths }), call.signal);
     }
@@ -130,7 +135,6 @@ export function createInterpreters(options: InterpreterOptions): Interpreters {
       return kept.last.facts;
     }
     const made = derivation.make(base) ?? (await ask(path, key, stamp, call));
-    forgetOldest(derived, MAX_INTERPRETERS);
     derived.set(key, { stamp, derivation, last: { base, facts: made } });
     return made;
   };
@@ -141,6 +145,7 @@ export function createInterpreters(options: InterpreterOptions): Interpreters {
 async function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: left, reject } = Promise.withResolvers<never>();
   const leave = (): void => reject(signal.reason);
+  answer.catch(() => {}); // The last caller may have left by the time it fails.
   signal.throwIfAborted();
   signal.addEventListener("abort", leave, { once: true });
   try {

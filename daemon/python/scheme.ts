@@ -91,14 +91,18 @@ function expandScheme(
     platlib: path("platlib"),
     scripts: path("scripts"),
     data: path("data"),
-    headers: isVirtualEnvironment(facts) ? venvHeaders(facts, replaced, request) : path("include"),
+    headers: isVirtualEnvironment(facts) ? venvHeaders(facts, variables, request) : path("include"),
   };
 }
 
 /** pip puts headers of a virtual environment where the base interpreter's own do not get in the way. */
-function venvHeaders(facts: LocationFacts, replaced: Readonly<Record<string, string>>, request: SchemeRequest): string {
-  const base = (request.user ? replaced["userbase"] : replaced["base"]) ?? facts.prefix;
-  return join(base, "include", "site", `python${facts.versionInfo[0]}.${facts.versionInfo[1]}`);
+function venvHeaders(
+  facts: LocationFacts,
+  variables: Readonly<Record<string, string>>,
+  request: SchemeRequest,
+): string {
+  const base = (request.user ? variables["userbase"] : variables["base"]) ?? facts.prefix;
+  return `${base.replace(/\/+$/, "")}/include/site/python${facts.versionInfo[0]}.${facts.versionInfo[1]}`;
 }
 
 /** One path of a `sysconfig` scheme. A variable that is not known stays as it is written. */

@@ -73,8 +73,8 @@ export async function createVenv(request: VenvRequest, call: Call): Promise<Crea
   const clear = request.clear ?? false;
   const state = stateOf(root);
   refuseTarget(root, state, clear, request.facts, call);
-  const blueprint = draw(root, request, call);
   try {
+    const blueprint = draw(root, request, call);
     if (state === "nothing" || state === "empty") {
       buildAside(blueprint, false);
     } else if (clear && state === "folder") {
