@@ -4,8 +4,8 @@ import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
 import { writeFully, writeNewFile } from "../std/files.ts";
 import { invalidWheel, readFully, type WheelEntry } from "./wheel.ts";
 
-/** Entries up to this size are inflated whole and at once (six times faster than in pieces); greater ones in pieces, to bound memory. */
-const WHOLE_ENTRY = 32 * 2 ** 20;
+/** Entries up to this size are inflated whole and at once; greater ones in pieces, to bound memory. */
+const WHOLE_ENTRY = 16 * 2 ** 20;
 /** Archives are read in blocks: one system call for many small entries. */
 const BLOCK = 4 * 2 ** 20;
 const PIECE = 2 ** 20;

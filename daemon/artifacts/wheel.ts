@@ -42,7 +42,7 @@ export interface WheelDirectory {
 }
 
 /** More than any wheel has (the largest known have 30,000); an archive beyond is an attack on memory. */
-const MOST_ENTRIES = 500_000;
+const MOST_ENTRIES = 200_000;
 /** A whole wheel never reaches a ratio of 50, single files do (zeros: 1,030). Small ones do no harm. */
 const BOMB_RATIO = 100;
 const HARMLESS_SIZE = 256 * 2 ** 20;

@@ -1,0 +1,29 @@
+/** A worker for test/std/worker-pool.test.ts: what a task can do to its thread. */
+import { threadId } from "node:worker_threads";
+import { PipdError } from "../../daemon/std/errors.ts";
+import { serveTasks } from "../../daemon/std/worker-pool.ts";
+
+serveTasks({
+  thread: () => threadId,
+  echo: (task: { readonly value: unknown }) => task.value,
+  later: async (task: { readonly ms: number }) => {
+    await new Promise((resolve) => setTimeout(resolve, task.ms));
+    return threadId;
+  },
+  refuse: () => {
+    throw new PipdError("some-code", "what happened", { hint: "what to do" });
+  },
+  break: () => {
+    throw Object.assign(new Error("no space"), { code: "ENOSPC", syscall: "write", path: "/x" });
+  },
+  exit: () => process.exit(3),
+  uncaught: () => {
+    setImmediate(() => {
+      throw new Error("from nowhere");
+    });
+    return new Promise(() => {});
+  },
+  spin: () => {
+    for (;;);
+  },
+});
