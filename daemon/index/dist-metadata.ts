@@ -60,8 +60,8 @@ export async function metadataOfArchive(filename: string, tail: ArchiveTail, rea
   return inflate(filename, entry, data);
 }
 
-/** The text of METADATA in a wheel on disk, without unpacking it. Throws PipdError "invalid-wheel" and "unreadable-file". */
-export async function metadataOfFile(path: string): Promise<string> {
+/** The text of METADATA in the wheel at `path`, whose name is `filename`, without unpacking it. Throws PipdError "invalid-wheel" and "unreadable-file". */
+export async function metadataOfFile(path: string, filename: string): Promise<string> {
   let descriptor: number;
   try {
     descriptor = openSync(path, "r");
@@ -75,9 +75,7 @@ export async function metadataOfFile(path: string): Promise<string> {
       return bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, start));
     };
     const tail = { bytes: piece(Math.max(0, size - TAIL_LENGTH), size), size };
-    return await metadataOfArchive(path.slice(path.lastIndexOf("/") + 1), tail, async (start, end) =>
-      piece(start, end),
-    );
+    return await metadataOfArchive(filename, tail, async (start, end) => piece(start, end));
   } finally {
     closeSync(descriptor);
   }

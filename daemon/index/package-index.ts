@@ -1,27 +1,229 @@
 import type { NormalizedName } from "../standards/name.ts";
 import type { Call } from "../std/call.ts";
+import { PipdError } from "../std/errors.ts";
+import { pathOfFileUrl } from "../std/file-url.ts";
+import { createLruMap } from "../std/lru-map.ts";
+import { readFileIfThere } from "../std/read-file.ts";
+import { redact } from "../std/redact.ts";
+import { createSingleFlight } from "../std/single-flight.ts";
+import type { HttpCache } from "../store/http-cache.ts";
+import { metadataOfFile } from "./dist-metadata.ts";
+import { fileOfLink } from "./find-links.ts";
+import type { HttpClient } from "./http-client.ts";
 import type { IndexSources } from "./index-sources.ts";
+import { createLocalPages } from "./local-pages.ts";
+import { fileOfRows } from "./page-files.ts";
+import { rowsOf } from "./page-rows.ts";
 import type { ProjectFile, ProjectFiles } from "./project-files.ts";
-
-/** What a finished transfer was. */
-export interface Downloaded {
-  /** 64 lower-case hex digits. */
-  readonly sha256: string;
-  /** Bytes. */
-  readonly size: number;
-}
+import { type Downloaded, requestOf } from "./reception.ts";
+import { createRemoteMetadata } from "./remote-metadata.ts";
+import { cacheKey, createSimplePages, statusError } from "./simple-index.ts";
+import { createOncePerCall } from "./source-warnings.ts";
+import { createSources, type SourceAnswer } from "./sources.ts";
+import { createTransfers } from "./transfers.ts";
 
 /** The daemon's view of all package indexes. */
 export interface PackageIndex {
-  /** All files of a project in the caller's sources. Asked again by the same call, the answer is the same. */
+  /**
+   * All files of a project in the caller's sources. Asked again by the same call, the answer is the same; asked by another one, it is the same object
+   * unless something has changed. A source that gives no answer is named in `unreachable`, and in one warning per command.
+   */
   project(key: NormalizedName, sources: IndexSources, call: Call): Promise<ProjectFiles>;
-  /** The text of a wheel's METADATA, by the cheapest way there is. */
+  /**
+   * The text of a wheel's METADATA, by the cheapest way there is. Throws PipdError "no-metadata" for what is no wheel, "hash-mismatch",
+   * "invalid-wheel", "unreadable-file", and what HttpClient throws.
+   */
   metadata(file: ProjectFile, call: Call): Promise<string>;
-  /** Puts the file at `destination` (absolute; its folder exists), verified against the hashes of the index. */
+  /**
+   * Puts the file at `destination` (absolute; its folder exists), verified against the hashes of the index. Throws PipdError "hash-mismatch",
+   * "unreadable-file", "download-not-saved", "http-status", and what HttpClient throws.
+   */
   download(file: ProjectFile, destination: string, call: Call): Promise<Downloaded>;
-  /** The file that a URL names (`https:`, `http:`, `file:`; a wheel or an sdist; `#sha256=` counts as a hash of the index). */
+  /** The file that a URL names (`https:`, `http:`, `file:`; a wheel or an sdist; a hash in its fragment counts). Throws PipdError "invalid-filename". */
   fileOfUrl(url: string, sources: IndexSources): ProjectFile;
-  /** The text at a URL, such as a requirements file. */
+  /** The text at a URL, such as a requirements file. Throws PipdError "http-status", "unreadable-file", and what HttpClient throws. */
   text(url: string, sources: IndexSources, call: Call): Promise<string>;
-  close(): Promise<void>;
+  /** Forgets what is in memory; what is on disk is HttpCache's to forget. */
+  clear(): void;
+}
+
+export interface PackageIndexParts {
+  readonly http: HttpClient;
+  readonly cache: HttpCache;
+  /** Absolute: files that were begun and not finished. */
+  readonly partialFolder: string;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+/** Texts of METADATA in memory, in characters over all. */
+const MOST_METADATA = 4_000_000;
+const MOST_PROJECTS = 2_000;
+
+interface Merged {
+  readonly answers: readonly SourceAnswer[];
+  readonly project: ProjectFiles;
+}
+
+export function createPackageIndex({ http, cache, partialFolder, clock }: PackageIndexParts): PackageIndex {
+  const once = createOncePerCall();
+  const pages = createSimplePages(http, cache);
+  const sourcesAsked = createSources(pages, createLocalPages(clock), once);
+  const transfers = createTransfers(http, partialFolder, clock);
+  const remote = createRemoteMetadata(http, transfers);
+  const byCall = new WeakMap<Call, Map<string, Promise<ProjectFiles>>>();
+  const merged = createLruMap<Merged>(MOST_PROJECTS);
+  const metadataTexts = createLruMap<string>(MOST_METADATA, (text) => text.length + 100);
+  const metadataFlights = createSingleFlight<string, string>();
+
+  async function gather(name: string, key: NormalizedName, sources: IndexSources, call: Call): Promise<ProjectFiles> {
+    const indexes = sources.noIndex ? [] : sources.indexUrls;
+    const answers = await Promise.all([
+      ...sources.findLinks.map((location) => sourcesAsked.findLinks(location, key, sources, call)),
+      ...indexes.map((location) => sourcesAsked.index(location, key, sources, call)),
+    ]);
+    tellWarnings(call);
+    const known = merged.get(name);
+    if (known !== undefined && sameAnswers(known.answers, answers)) {
+      return known.project;
+    }
+    const project = { key, ...merge(answers) };
+    merged.set(name, { answers, project });
+    return project;
+  }
+
+  function tellWarnings(call: Call): void {
+    for (const text of cache.takeWarnings()) {
+      call.reporter.message("warning", text);
+    }
+  }
+
+  /** What METADATA is remembered by: the wheel's hash and the index that vouches for it; undefined without a hash. */
+  function metadataKey({ hashes, source, url }: ProjectFile): string | undefined {
+    const { sha256 } = hashes;
+    return sha256 === undefined
+      ? undefined
+      : `${sha256} ${cacheKey(http.identity({ ...source, url }), new URL(url).origin)}`;
+  }
+
+  async function remoteMetadata(file: ProjectFile, call: Call): Promise<string> {
+    const key = metadataKey(file);
+    const kept = key !== undefined && !file.source.cacheDisabled;
+    const known = key === undefined ? undefined : (metadataTexts.get(key) ?? (kept ? cache.findText(key) : undefined));
+    if (known !== undefined && key !== undefined) {
+      metadataTexts.set(key, known);
+      return known;
+    }
+    const flight = key ?? cacheKey(http.identity(requestOf(file)), file.url);
+    const text = await metadataFlights.run(flight, call.signal, (signal) => remote.read(file, { ...call, signal }));
+    if (key !== undefined) {
+      metadataTexts.set(key, text);
+      if (kept) {
+        cache.storeText(key, text);
+      }
+    }
+    tellWarnings(call);
+    return text;
+  }
+
+  return {
+    project(key, sources, call) {
+      const asked = byCall.get(call) ?? new Map<string, Promise<ProjectFiles>>();
+      byCall.set(call, asked);
+      const name = `${key} ${sourcesName(sources)}`;
+      const known = asked.get(name);
+      if (known !== undefined) {
+        return known;
+      }
+      const answer = gather(name, key, sources, call);
+      asked.set(name, answer);
+      answer.catch(() => asked.delete(name));
+      return answer;
+    },
+    async metadata(file, call) {
+      if (file.wheel === undefined) {
+        throw new PipdError(
+          "no-metadata",
+          `${file.filename} is not a wheel: its metadata cannot be read without building it.`,
+        );
+      }
+      const path = pathOfFileUrl(file.url);
+      return path === undefined ? remoteMetadata(file, call) : metadataOfFile(path, file.filename);
+    },
+    download: (file, destination, call) => transfers.download(file, destination, call),
+    fileOfUrl(url, sources) {
+      const { network, cacheDisabled } = sources;
+      const linked = fileOfLink(url);
+      const file =
+        linked === undefined
+          ? undefined
+          : fileOfRows(rowsOf([linked]), redact(url), { location: url, network, cacheDisabled });
+      if (file === undefined) {
+        throw new PipdError("invalid-filename", `${redact(url)} does not name a wheel or a source distribution.`);
+      }
+      return file;
+    },
+    text: (url, sources, call) => textAt(url, sources, call, http),
+    clear() {
+      pages.clear();
+      merged.clear();
+      metadataTexts.clear();
+    },
+  };
+}
+
+async function textAt(url: string, sources: IndexSources, call: Call, http: HttpClient): Promise<string> {
+  const path = pathOfFileUrl(url);
+  if (path !== undefined) {
+    const bytes = readFileIfThere(path);
+    if (bytes === undefined) {
+      throw new PipdError("unreadable-file", `Could not read ${path}: it does not exist.`);
+    }
+    return new TextDecoder().decode(bytes);
+  }
+  const answer = await http.get({ url, network: sources.network }, call.signal);
+  if (answer.status !== 200) {
+    throw statusError(answer);
+  }
+  return new TextDecoder().decode(answer.body);
+}
+
+const names = new WeakMap<IndexSources, string>();
+
+function sourcesName(sources: IndexSources): string {
+  const known = names.get(sources);
+  if (known !== undefined) {
+    return known;
+  }
+  const { refresh, ...rest } = sources;
+  const name = JSON.stringify([rest, refresh === "all" ? refresh : [...refresh]]);
+  names.set(sources, name);
+  return name;
+}
+
+function sameAnswers(left: readonly SourceAnswer[], right: readonly SourceAnswer[]): boolean {
+  return left.length === right.length && left.every((answer, at) => sameAnswer(answer, right[at]));
+}
+
+function sameAnswer(left: SourceAnswer, right: SourceAnswer | undefined): boolean {
+  return (
+    right !== undefined &&
+    left.found === right.found &&
+    left.files === right.files &&
+    left.unreachable?.reason === right.unreachable?.reason
+  );
+}
+
+function merge(answers: readonly SourceAnswer[]): Omit<ProjectFiles, "key"> {
+  const files = answers.flatMap((answer) => answer.files);
+  const urls = new Set<string>();
+  const distinct =
+    answers.filter((answer) => answer.files.length > 0).length > 1
+      ? files.filter(({ url }) => !urls.has(url) && urls.add(url))
+      : files;
+  return {
+    found: answers.some((answer) => answer.found),
+    files: distinct,
+    unreachable: answers.flatMap(({ unreachable }) => unreachable ?? []),
+  };
 }

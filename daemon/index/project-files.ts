@@ -9,6 +9,8 @@ export interface FileSource {
   /** The index or find-links location as configured, credentials included: never show it. */
   readonly location: string;
   readonly network: NetworkSettings;
+  /** Nothing about the file is read from the cache nor kept in it. */
+  readonly cacheDisabled: boolean;
 }
 
 /** A file of a project: an entry of an index page, of a find-links page, or of a folder. */

@@ -6,7 +6,7 @@ import { errnoOf } from "../std/errors.ts";
 
 /** A connection to one of our SQLite files. Statements may be prepared and kept per connection (`WeakMap`). */
 export type Connection = BetterSqlite3.Database;
-export type Statement = BetterSqlite3.Statement<unknown[]>;
+export type Statement = BetterSqlite3.Statement;
 
 /**
  * A database whose loss costs time but never an answer. Whatever happens to its file, `use` goes on: a corrupt file is set aside and begun anew, a

@@ -1,0 +1,161 @@
+import type { FileHandle } from "node:fs/promises";
+import { PipdError } from "../std/errors.ts";
+import { redact } from "../std/redact.ts";
+import { createDigests, type Digests, mismatchOf } from "./digests.ts";
+import type { HttpClient, HttpRequest, HttpStream } from "./http-client.ts";
+import type { PartialFile } from "./partial-files.ts";
+import type { ProjectFile } from "./project-files.ts";
+import { statusError } from "./simple-index.ts";
+
+/** What a finished transfer was. */
+export interface Downloaded {
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** A file on its way into a partial file. */
+export interface Reception {
+  readonly file: ProjectFile;
+  readonly part: PartialFile;
+  readonly handle: FileHandle;
+  digests: Digests;
+  length: number;
+  validator: string | undefined;
+  /** Bytes were there before this transfer: if the hash is wrong, they may be to blame. */
+  resumed: boolean;
+  report(done: number, total: number | undefined): void;
+}
+
+/** The request for a file as its index was asked. */
+export function requestOf({ url, source }: ProjectFile): HttpRequest {
+  return { url, location: source.location, network: source.network };
+}
+
+/** Feeds the bytes that are already there to the hashes; they are dropped if nothing could tell whether they still belong to the file. */
+export async function takeOver(reception: Reception): Promise<void> {
+  const { part, handle, file } = reception;
+  if (part.length === 0) {
+    return;
+  }
+  if (part.validator === undefined && Object.keys(file.hashes).length === 0) {
+    await handle.truncate(0);
+    return;
+  }
+  for await (const chunk of handle.createReadStream({ start: 0, autoClose: false })) {
+    reception.digests.update(chunk as Uint8Array);
+    reception.length += (chunk as Uint8Array).length;
+  }
+  reception.resumed = true;
+}
+
+/** Receives until the body is complete, resuming it as often as the settings allow. */
+export async function receiveAll(reception: Reception, http: HttpClient, signal: AbortSignal): Promise<void> {
+  const { network } = reception.file.source;
+  for (let failures = 0; ; ) {
+    const before = reception.length;
+    try {
+      await receive(reception, http, signal);
+      return;
+    } catch (error) {
+      failures = reception.length > before ? 1 : failures + 1;
+      if (signal.aborted || !(error instanceof BrokenBody) || failures > network.resumeRetries) {
+        throw error instanceof BrokenBody ? error.cause : error;
+      }
+      await http.backOff(failures, undefined, signal);
+    }
+  }
+}
+
+/** The body broke off; what came before is kept. */
+class BrokenBody extends Error {}
+
+async function receive(reception: Reception, http: HttpClient, signal: AbortSignal): Promise<void> {
+  const { file, length, validator } = reception;
+  const strong = validator?.startsWith("W/") === true ? undefined : validator;
+  const headers =
+    length === 0 ? {} : { range: `bytes=${length}-`, ...(strong === undefined ? {} : { "if-range": strong }) };
+  const stream = await http.open({ ...requestOf(file), headers }, signal);
+  const total = await prepare(reception, stream);
+  if (total === "complete") {
+    stream.cancel();
+    return;
+  }
+  if (total === "restart") {
+    stream.cancel();
+    await restart(reception);
+    return receive(reception, http, signal);
+  }
+  reception.validator = stream.headers["etag"] ?? stream.headers["last-modified"];
+  try {
+    for await (const chunk of stream.body) {
+      await writeAll(reception.handle, chunk);
+      reception.digests.update(chunk);
+      reception.length += chunk.length;
+      reception.report(reception.length, total);
+    }
+  } catch (error) {
+    if (error instanceof PipdError && (error.code === "request-failed" || error.code === "index-unreachable")) {
+      throw new BrokenBody(error.message, { cause: error });
+    }
+    throw error;
+  }
+  if (total !== undefined && reception.length < total) {
+    const text = `${redact(file.url)} ended after ${reception.length} of ${total} bytes.`;
+    throw new BrokenBody(text, { cause: new PipdError("request-failed", text) });
+  }
+}
+
+/** What the head of the answer means for what is here: the length of the whole file (undefined: not told), or what to do instead. */
+async function prepare(reception: Reception, stream: HttpStream): Promise<number | undefined | "complete" | "restart"> {
+  const { length } = reception;
+  if (stream.status === 206) {
+    const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(stream.headers["content-range"] ?? "");
+    const fits = Number(range?.[1] ?? 0) === length;
+    return !fits ? "restart" : range?.[2] === undefined || range[2] === "*" ? undefined : Number(range[2]);
+  }
+  if (stream.status === 416 && length > 0) {
+    return stream.headers["content-range"] === `bytes */${length}` ? "complete" : "restart";
+  }
+  if (stream.status !== 200) {
+    stream.cancel();
+    throw statusError(stream);
+  }
+  if (length > 0) {
+    await restart(reception);
+  }
+  const told = stream.headers["content-length"];
+  return told === undefined || stream.headers["content-encoding"] !== undefined ? undefined : Number(told);
+}
+
+async function restart(reception: Reception): Promise<void> {
+  await reception.handle.truncate(0);
+  reception.digests = createDigests(reception.file.hashes);
+  reception.length = 0;
+  reception.resumed = false;
+  reception.validator = undefined;
+}
+
+/** Compares the hashes and throws PipdError "hash-mismatch" if they differ. If bytes of an earlier attempt are part of a wrong file, all is fetched once more. */
+export async function verified(reception: Reception, http: HttpClient, signal: AbortSignal): Promise<Downloaded> {
+  const { file } = reception;
+  const got = reception.digests.digest();
+  const mismatch = mismatchOf(`${file.filename} from ${redact(file.url)}`, file.hashes, got);
+  if (mismatch === undefined) {
+    return { sha256: got.sha256 ?? "", size: reception.length };
+  }
+  if (!reception.resumed) {
+    throw mismatch;
+  }
+  await restart(reception);
+  await receiveAll(reception, http, signal);
+  return verified(reception, http, signal);
+}
+
+async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let done = 0; done < chunk.length; ) {
+    const { bytesWritten } = await handle.write(chunk, done);
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,176 @@
+import { join } from "node:path";
+import type { NormalizedName } from "../standards/name.ts";
+import { quotePath } from "../standards/url.ts";
+import type { Call } from "../std/call.ts";
+import { PipdError } from "../std/errors.ts";
+import { pathOfFileUrl } from "../std/file-url.ts";
+import { createLruMap } from "../std/lru-map.ts";
+import { redact } from "../std/redact.ts";
+import { findLinksOf, readFindLinks } from "./find-links.ts";
+import type { IndexSources } from "./index-sources.ts";
+import type { LocalPages } from "./local-pages.ts";
+import { filesOfPage } from "./page-files.ts";
+import { type PageRows, rowsOf } from "./page-rows.ts";
+import type { FileSource, ProjectFile } from "./project-files.ts";
+import { isSecureOrigin } from "./proxies.ts";
+import type { SimplePages } from "./simple-index.ts";
+import type { OncePerCall } from "./source-warnings.ts";
+
+/** What one source says about a project. */
+export interface SourceAnswer {
+  readonly found: boolean;
+  /** The same array as long as nothing has changed. */
+  readonly files: readonly ProjectFile[];
+  readonly unreachable?: { readonly url: string; readonly reason: string };
+}
+
+/** Asks single sources. */
+export interface Sources {
+  /** A project's page on an index. */
+  index(location: string, key: NormalizedName, sources: IndexSources, call: Call): Promise<SourceAnswer>;
+  /** A project's files in a find-links location. */
+  findLinks(location: string, key: NormalizedName, sources: IndexSources, call: Call): Promise<SourceAnswer>;
+}
+
+/** Files kept in memory over all projects and sources. */
+const MOST_FILES = 100_000;
+/** A source that fails in one of these ways does not keep the others from answering. */
+const SOURCE_FAILURES: ReadonlySet<string> = new Set([
+  "index-unreachable",
+  "request-failed",
+  "certificate-invalid",
+  "http-status",
+  "too-many-redirects",
+  "bad-redirect",
+  "invalid-page",
+  "unreadable-file",
+]);
+
+const NOTHING: SourceAnswer = { found: false, files: [] };
+
+export function createSources(pages: SimplePages, local: LocalPages, once: OncePerCall): Sources {
+  const memory = createLruMap<{ readonly rows: PageRows; readonly files: readonly ProjectFile[] }>(
+    MOST_FILES,
+    ({ files }) => files.length + 1,
+  );
+  const links = createLruMap<PageRows>(64);
+  const fileSources = new WeakMap<IndexSources, Map<string, FileSource>>();
+
+  /** One object per caller's sources and location, so that files need not be made again. */
+  function sourceOf(location: string, sources: IndexSources): FileSource {
+    const known = fileSources.get(sources) ?? new Map<string, FileSource>();
+    fileSources.set(sources, known);
+    const source = known.get(location) ?? { location, network: sources.network, cacheDisabled: sources.cacheDisabled };
+    known.set(location, source);
+    return source;
+  }
+
+  function filesOf(
+    location: string,
+    key: NormalizedName,
+    rows: PageRows,
+    sources: IndexSources,
+  ): readonly ProjectFile[] {
+    const name = JSON.stringify([key, location, sources.network, sources.cacheDisabled]);
+    const known = memory.get(name);
+    if (known?.rows === rows) {
+      return known.files;
+    }
+    const files = filesOfPage(key, rows, redact(location), sourceOf(location, sources));
+    memory.set(name, { rows, files });
+    return files;
+  }
+
+  async function guarded(location: string, call: Call, asking: () => Promise<SourceAnswer>): Promise<SourceAnswer> {
+    try {
+      return await asking();
+    } catch (error) {
+      if (call.signal.aborted || !(error instanceof PipdError) || !SOURCE_FAILURES.has(error.code)) {
+        throw error;
+      }
+      const url = redact(location);
+      once.message(call, "warning", location, `Skipping ${url}: ${error.message}`);
+      return { ...NOTHING, unreachable: { url, reason: error.message } };
+    }
+  }
+
+  async function remotePage(
+    url: string,
+    location: string,
+    project: string,
+    sources: IndexSources,
+    call: Call,
+  ): Promise<PageRows | undefined> {
+    const { network, cacheDisabled, refresh } = sources;
+    if (!isSecureOrigin(new URL(url), network.trustedHosts)) {
+      once.message(call, "warning", location, untrusted(new URL(url)));
+      return undefined;
+    }
+    const again = refresh === "all" || refresh.has(project);
+    return pages.get({ url, location, network, cacheDisabled, refresh: again }, call.signal);
+  }
+
+  const answer = (
+    location: string,
+    key: NormalizedName,
+    rows: PageRows | undefined,
+    sources: IndexSources,
+  ): SourceAnswer => (rows === undefined ? NOTHING : { found: true, files: filesOf(location, key, rows, sources) });
+
+  /** A find-links page lists many projects: it knows only those it has files of. */
+  const listed = (
+    location: string,
+    key: NormalizedName,
+    rows: PageRows | undefined,
+    sources: IndexSources,
+  ): SourceAnswer => {
+    const files = rows === undefined ? NOTHING.files : filesOf(location, key, rows, sources);
+    return { found: files.length > 0, files };
+  };
+
+  return {
+    index(location, key, sources, call) {
+      return guarded(location, call, async () => {
+        const folder = pathOfFileUrl(location);
+        if (folder !== undefined) {
+          return answer(location, key, await local.page(join(folder, key, "index.html")), sources);
+        }
+        if (!/^https?:\/\//i.test(location) || !URL.canParse(location)) {
+          throw new PipdError("index-unreachable", `${redact(location)} is neither an http(s) nor a file URL.`);
+        }
+        const page = new URL(location);
+        page.pathname = `${page.pathname.replace(/\/+$/, "")}/${quotePath(key)}/`;
+        return answer(location, key, await remotePage(page.href, location, key, sources, call), sources);
+      });
+    },
+    findLinks(location, key, sources, call) {
+      return guarded(location, call, async () => {
+        const found = findLinksOf(location, call.cwd, call.env["HOME"]);
+        switch (found.kind) {
+          case "nothing":
+            once.message(call, "warning", location, found.warning);
+            return NOTHING;
+          case "remote":
+            return listed(location, key, await remotePage(found.url, found.url, key, sources, call), sources);
+          case "file": {
+            const rows = links.get(location) ?? found.rows;
+            links.set(location, rows);
+            return listed(location, key, rows, sources);
+          }
+          case "folder":
+          case "page": {
+            const rows = (await readFindLinks(found, local)) ?? rowsOf([]);
+            return listed(found.path, key, rows, sources);
+          }
+        }
+      });
+    },
+  };
+}
+
+function untrusted({ host, hostname, origin }: URL): string {
+  return (
+    `The repository located at ${host} is not a trusted or secure host and is being ignored. If this repository is available via HTTPS we ` +
+    `recommend you use HTTPS instead, otherwise you may silence this warning and allow it anyway with '--trusted-host ${hostname || origin}'.`
+  );
+}
