@@ -66,6 +66,7 @@ function treeSize(folder: string): number {
 
 /** Takes a file or folder out of sight at once by renaming it into `trash`, then deletes it. False when it was not there. */
 export async function throwAway(path: string, trash: string): Promise<boolean> {
+  if (statIfThere(path) === undefined) return false;
   const target = join(trash, randomBytes(8).toString("hex"));
   try {
     ensurePrivateFolder(trash);

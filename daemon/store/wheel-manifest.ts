@@ -106,11 +106,28 @@ export function parseManifest(text: string): WheelManifest | undefined {
   } catch {
     return undefined;
   }
-  if (columns?.format !== FORMAT) return undefined;
+  if (columns?.format !== FORMAT || typeof columns.paths !== "string" || !Array.isArray(columns.sizes))
+    return undefined;
   const { format: _format, directories, paths, hashes, sizes, flags, build, dataFolder, ...plain } = columns;
-  const hashLines = split(hashes);
-  const files = split(paths).map((path, index): ManifestFile => {
-    const hash = hashLines[index] ?? "-";
+  const files = filesOf(split(paths), split(hashes), sizes, flags);
+  if (files.length !== sizes.length || files.length !== flags.length) return undefined;
+  return {
+    ...plain,
+    build: build ?? undefined,
+    dataFolder: dataFolder ?? undefined,
+    directories: split(directories),
+    files,
+  };
+}
+
+function filesOf(
+  paths: readonly string[],
+  hashes: readonly string[],
+  sizes: readonly number[],
+  flags: string,
+): ManifestFile[] {
+  return paths.map((path, index) => {
+    const hash = hashes[index] ?? "-";
     const flag = Number(flags[index] ?? 0);
     return {
       path,
@@ -120,12 +137,4 @@ export function parseManifest(text: string): WheelManifest | undefined {
       pythonScript: (flag & PYTHON_SCRIPT) !== 0,
     };
   });
-  if (files.length !== sizes.length || files.length !== flags.length) return undefined;
-  return {
-    ...plain,
-    build: build ?? undefined,
-    dataFolder: dataFolder ?? undefined,
-    directories: split(directories),
-    files,
-  };
 }

@@ -107,12 +107,16 @@ describe("unpacking", () => {
   it("writes exactly the files of the manifest, with their sizes and hashes", async () => {
     const { manifest, tree } = await unpack(FULL);
     const onDisk = readdirSync(tree, { recursive: true, encoding: "utf8", withFileTypes: true });
-    const paths = onDisk.map((entry) => [join(entry.parentPath, entry.name).slice(tree.length + 1), entry.isFile()]);
+    const kind = (path: string, isFile: boolean): string => `${isFile ? "file" : "folder"} ${path}`;
+    const paths = onDisk.map((entry) =>
+      kind(join(entry.parentPath, entry.name).slice(tree.length + 1), entry.isFile()),
+    );
     const expected = [
-      ...manifest.files.map(({ path }) => [path, true]),
-      ...manifest.directories.map((path) => [path, false]),
+      ...manifest.files.map(({ path }) => kind(path, true)),
+      ...manifest.directories.map((path) => kind(path, false)),
     ];
-    assert.deepEqual(paths.sort(), expected.sort());
+    assert.deepEqual(new Set(paths), new Set(expected));
+    assert.equal(paths.length, expected.length);
     for (const { path, size, hash } of manifest.files) {
       const content = readFileSync(join(tree, path));
       assert.equal(content.length, size);

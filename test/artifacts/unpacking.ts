@@ -15,8 +15,8 @@ export interface Workshop {
   readonly pool: WorkerPool;
   readonly fetcher: WheelFetcher;
   /** A new, empty folder below `folder`. */
-  newFolder(): string;
-  newStore(): WheelStore;
+  readonly newFolder: () => string;
+  readonly newStore: () => WheelStore;
 }
 
 export function openWorkshop(ports: Partial<WheelFetcherPorts> = {}): Workshop {
