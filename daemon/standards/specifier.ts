@@ -148,13 +148,22 @@ function canonicalSpecifiers(specifiers: readonly Specifier[]): readonly Specifi
   return [...byIdentity.values()];
 }
 
+/** Halves with halves, so that many exclusions do not copy the growing range once for each. */
+function intersectAll(ranges: readonly VersionRange[]): VersionRange {
+  const [first, second] = ranges;
+  if (first === undefined) return FULL_RANGE;
+  if (second === undefined) return first;
+  const middle = ranges.length >> 1;
+  return intersectRanges(intersectAll(ranges.slice(0, middle)), intersectAll(ranges.slice(middle)));
+}
+
 function setOf(written: readonly Specifier[]): SpecifierSet {
   if (written.length === 0) return EMPTY_SPECIFIER;
   const specifiers = canonicalSpecifiers(written);
   return {
     text: specifiers.map((specifier) => specifier.operator + specifier.version).join(","),
     specifiers,
-    range: specifiers.map((specifier) => specifier.range).reduce(intersectRanges),
+    range: intersectAll(specifiers.map((specifier) => specifier.range)),
     allowsPrereleases: specifiers.some((specifier) => specifier.allowsPrereleases),
     comparesText: specifiers.some((specifier) => specifier.operator === "==="),
   };
