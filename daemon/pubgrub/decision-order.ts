@@ -9,6 +9,8 @@
 export interface DecisionOrder {
   lateness(name: string): number;
   isPromoted(name: string): boolean;
+  /** Changes whenever `lateness` or `isPromoted` of any package does. */
+  revision(): number;
   /** May the decision on `name` still be withdrawn? Bounded, so that the search ends. */
   canPostpone(name: string): boolean;
   postpone(name: string): void;
@@ -41,6 +43,7 @@ export function createDecisionOrder(): DecisionOrder {
   return {
     lateness: (name) => late.get(name) ?? 0,
     isPromoted: (name) => promoted.has(name),
+    revision: () => clock + promoted.size,
     canPostpone: (name) => !promoted.has(name) && (postponements.get(name) ?? 0) < POSTPONEMENTS,
     postpone(name) {
       increase(postponements, name);

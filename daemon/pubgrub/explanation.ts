@@ -50,7 +50,7 @@ function createWriter<S>(root: Incompatibility<S>, wording: Wording<S>, depth: n
     return wording.derived(of) + (number === undefined ? "" : ` (${number})`);
   };
   const both = (a: Incompatibility<S>, b: Incompatibility<S>): string => {
-    const [first, second] = wording.isRequest(b) && !wording.isRequest(a) ? [b, a] : [a, b];
+    const [first, second] = placeOf(b, wording) < placeOf(a, wording) ? [b, a] : [a, b];
     return `${clause(first)} and ${clause(second)}`;
   };
   const put = (of: Incompatibility<S>, text: string, numbered: boolean): void => {
@@ -132,6 +132,12 @@ function createWriter<S>(root: Incompatibility<S>, wording: Wording<S>, depth: n
       return lines;
     },
   };
+}
+
+/** Requests come before other facts, what is not there comes last. */
+function placeOf<S>(of: Incompatibility<S>, wording: Wording<S>): number {
+  if (wording.isRequest(of)) return 0;
+  return of.cause.kind === "no-versions" ? 2 : 1;
 }
 
 /** How often each derived incompatibility is used, and how many steps it is away from the conclusion, by breadth. */

@@ -44,6 +44,8 @@ export interface View<S, V> {
   allowed(name: string): S | undefined;
   /** 0 at first; the higher, the later a package wants to be decided, because earlier decisions on it had to be withdrawn. */
   lateness(name: string): number;
+  /** Changes whenever `lateness` or `isPromoted` of any package does. */
+  orderRevision(): number;
   /** Was the package kept from being decided so often by earlier decisions that it should be decided before others? */
   isPromoted(name: string): boolean;
 }

@@ -107,6 +107,7 @@ function createRun<S, V>(provider: Provider<S, V>, root: string): Run<S, V> {
       allowed: (name) => solution.allowed(name),
       lateness: (name) => order.lateness(name),
       isPromoted: (name) => order.isPromoted(name),
+      orderRevision: () => order.revision(),
     },
     statistics: { decisions: 0, conflicts: 0, attempts: 1, postponements: 0 },
     tookBack: false,

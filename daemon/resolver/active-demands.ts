@@ -33,8 +33,11 @@ const NO_PRESSURE: Pressure = {
   mentionsPrerelease: false,
 };
 
-/** `demandsOf` gives the demands of a decision. */
-export function createActiveDemands(demandsOf: (decision: Decision<Version>) => readonly Demand[]): ActiveDemands {
+/** `demandsOf` gives the demands of a decision; `changed` is told of every project whose pressure is another now. */
+export function createActiveDemands(
+  demandsOf: (decision: Decision<Version>) => readonly Demand[],
+  changed: (key: NormalizedName) => void,
+): ActiveDemands {
   const followed: { readonly decision: Decision<Version>; readonly demands: readonly Demand[] }[] = [];
   const byKey = new Map<NormalizedName, Demand[]>();
   const pressures = new Map<NormalizedName, Pressure>();
@@ -44,10 +47,12 @@ export function createActiveDemands(demandsOf: (decision: Decision<Version>) => 
     if (list) list.push(demand);
     else byKey.set(demand.key, [demand]);
     pressures.delete(demand.key);
+    changed(demand.key);
   };
   const pop = (demand: Demand): void => {
     byKey.get(demand.key)?.pop();
     pressures.delete(demand.key);
+    changed(demand.key);
   };
 
   return {

@@ -78,13 +78,27 @@ function weigh(graph: Graph): ReadonlyMap<string, number> {
   return weights;
 }
 
-/** Takes nodes without dependencies away, again and again; the first to go weigh most. */
+/** Takes nodes without dependencies away, round after round; the first to go weigh most. */
 function pruneLeaves(graph: Graph, weights: Map<string, number>): void {
-  for (;;) {
-    const leaves = [...graph].filter(([node, children]) => node !== ROOT_NODE && children.size === 0);
-    if (leaves.length === 0) return;
-    for (const [leaf] of leaves) weights.set(leaf, graph.size - 1);
-    for (const [leaf] of leaves) graph.delete(leaf);
-    for (const children of graph.values()) for (const [leaf] of leaves) children.delete(leaf);
+  const parents = new Map<string, string[]>();
+  for (const [node, children] of graph) {
+    for (const child of children) {
+      const list = parents.get(child);
+      if (list) list.push(node);
+      else parents.set(child, [node]);
+    }
+  }
+  let leaves = [...graph.keys()].filter((node) => node !== ROOT_NODE && graph.get(node)!.size === 0);
+  while (leaves.length > 0) {
+    for (const leaf of leaves) weights.set(leaf, graph.size - 1);
+    const bare: string[] = [];
+    for (const leaf of leaves) graph.delete(leaf);
+    for (const leaf of leaves) {
+      for (const parent of parents.get(leaf) ?? []) {
+        const children = graph.get(parent);
+        if (children?.delete(leaf) && children.size === 0 && parent !== ROOT_NODE) bare.push(parent);
+      }
+    }
+    leaves = bare;
   }
 }

@@ -21,11 +21,17 @@ export function offerOf(project: ProjectFiles, rules: FileRules, wanted: Version
   const yanked: Version[] = [];
   const otherPython = new Set<string>();
   let sdist: ProjectFile | undefined;
-  for (const entry of versionsOf(project)) {
+  const isNewer = (version: Version): boolean => sdist === undefined || version.key > sdist.version.key;
+  for (const entry of versionsOf(project).files.values()) {
     const rated = rateVersion(entry, rules);
     if (rated.wheel || (rated.sdist && rated.sdist.yanked === false)) versions.push(entry.version);
     if (rated.yankedWheel || (rated.sdist && rated.sdist.yanked !== false)) yanked.push(entry.version);
-    if (rated.sdist && !rated.wheel && rated.sdist.yanked === false && rangeContains(wanted, entry.version)) {
+    if (
+      rated.sdist?.yanked === false &&
+      !rated.wheel &&
+      rangeContains(wanted, entry.version) &&
+      isNewer(entry.version)
+    ) {
       sdist = rated.sdist;
     }
     if (!rated.unfit.has("requires-python")) continue;

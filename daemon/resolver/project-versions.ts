@@ -1,6 +1,6 @@
 import type { ProjectFile, ProjectFiles } from "../index/project-files.ts";
 import { parseSpecifierSet, specifierContains } from "../standards/specifier.ts";
-import type { Version } from "../standards/version.ts";
+import { compareVersions, type Version } from "../standards/version.ts";
 
 /** What decides whether and how much a file is wanted. One object for a whole resolution. */
 export interface FileRules {
@@ -35,33 +35,45 @@ export interface RatedVersion {
   readonly unfit: ReadonlySet<Unfit>;
 }
 
-const grouped = new WeakMap<ProjectFiles, readonly VersionFiles[]>();
+/** The files of a project by version. */
+export interface VersionTable {
+  /** Ascending. */
+  readonly versions: readonly Version[];
+  /** By the key of the version. */
+  readonly files: ReadonlyMap<string, VersionFiles>;
+}
+
+const tables = new WeakMap<ProjectFiles, VersionTable>();
 
 /**
- * The versions of a project in ascending order, each with its files in the order of the sources. Remembered for each page object.
+ * The versions of a project, each with its files in the order of the sources. Remembered for each page object.
  *
  * With `hashes`: if any file has one of them, files with other hashes are left out; if none has, all stay, so that the hash found can be reported.
  */
-export function versionsOf(project: ProjectFiles, hashes?: ReadonlySet<string>): readonly VersionFiles[] {
+export function versionsOf(project: ProjectFiles, hashes?: ReadonlySet<string>): VersionTable {
   if (hashes && project.files.some((file) => hashRank(file, hashes) > 0)) {
     return group(project.files.filter((file) => hashRank(file, hashes) > 0 || Object.keys(file.hashes).length === 0));
   }
-  let versions = grouped.get(project);
-  if (!versions) {
-    versions = group(project.files);
-    grouped.set(project, versions);
+  let table = tables.get(project);
+  if (!table) {
+    table = group(project.files);
+    tables.set(project, table);
   }
-  return versions;
+  return table;
 }
 
-function group(files: readonly ProjectFile[]): readonly VersionFiles[] {
-  const byKey = new Map<string, { version: Version; files: ProjectFile[] }>();
+function group(files: readonly ProjectFile[]): VersionTable {
+  const byKey = new Map<string, { readonly version: Version; readonly files: ProjectFile[] }>();
+  const versions: Version[] = [];
   for (const file of files) {
     const entry = byKey.get(file.version.key);
     if (entry) entry.files.push(file);
-    else byKey.set(file.version.key, { version: file.version, files: [file] });
+    else {
+      byKey.set(file.version.key, { version: file.version, files: [file] });
+      versions.push(file.version);
+    }
   }
-  return [...byKey.values()].sort((a, b) => (a.version.key < b.version.key ? -1 : 1));
+  return { versions: versions.sort(compareVersions), files: byKey };
 }
 
 const pythonAnswers = new WeakMap<FileRules, Map<string, boolean>>();

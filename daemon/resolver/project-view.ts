@@ -45,19 +45,15 @@ export function createProjectView(
   rules: FileRules,
   installed: Version | undefined,
 ): ProjectView {
-  const entries = versionsOf(project, rules.allowedHashes(project.key));
-  const versions = withInstalled(
-    entries.map((entry) => entry.version),
-    installed,
-  );
-  const byKey = new Map(entries.map((entry) => [entry.version.key, entry]));
+  const table = versionsOf(project, rules.allowedHashes(project.key));
+  const versions = withInstalled(table.versions, installed);
   const ratings = new Map<string, RatedVersion>();
   const intervals = new Map<string, VersionRange>();
 
   const rated = (version: Version): RatedVersion | undefined => {
     let rating = ratings.get(version.key);
     if (rating) return rating;
-    const entry = byKey.get(version.key);
+    const entry = table.files.get(version.key);
     if (!entry) return undefined;
     rating = rateVersion(entry, rules);
     ratings.set(version.key, rating);

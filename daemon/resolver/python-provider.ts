@@ -9,7 +9,7 @@ import {
   singletonRange,
   type VersionRange,
 } from "../standards/version-range.ts";
-import { createActiveDemands } from "./active-demands.ts";
+import { createActiveDemands, type Pressure } from "./active-demands.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Candidate } from "./candidate.ts";
 import { createCandidateReader } from "./candidate-reader.ts";
@@ -22,6 +22,9 @@ import { rootDemands, type World } from "./world.ts";
 
 type PythonChoice = Choice<VersionRange, Version>;
 type PythonView = View<VersionRange, Version>;
+
+/** An extra comes right after its project, and not before. */
+const EXTRA_RANK = Number.NEGATIVE_INFINITY;
 
 /** The provider of one attempt, and what it knows afterwards. */
 export interface PythonProvider extends Provider<VersionRange, Version> {
@@ -45,11 +48,14 @@ export function createPythonProvider(world: World, attempt: Attempt): PythonProv
   const extras = new Map<NormalizedName, Set<string>>();
   const passedOver = new Set<NormalizedName>();
   const tries = new Map<NormalizedName, number>();
+  /** What `rankOf` gave, as long as nothing it depends on changes. */
+  const ranks = new Map<string, number>();
+  let ranksRevision = 0;
 
   const identity = (name: string, version: Version): string => (name === ROOT ? ROOT : `${name} ${version.key}`);
   const demandsOf = (decision: Decision<Version>): readonly Demand[] =>
     demands.get(identity(decision.package, decision.version)) ?? [];
-  const active = createActiveDemands(demandsOf);
+  const active = createActiveDemands(demandsOf, (key) => ranks.delete(key));
   const keptVersion = (key: NormalizedName): Version | undefined => world.kept(key)?.candidate.version;
 
   const viewOf = (key: NormalizedName, project: ProjectView["project"]): ProjectView => {
@@ -82,6 +88,12 @@ export function createPythonProvider(world: World, attempt: Attempt): PythonProv
   };
   const reader = createCandidateReader(world, attempt);
   const prefetcher = createPrefetcher({ world, attempt, viewOf, candidate });
+
+  /** Where a project stands among those to be decided: pip's preference, and above it what conflicts taught. */
+  const rankOf = (key: NormalizedName, view: PythonView): number => {
+    const preference = preferenceOf(world, key, active.of(key));
+    return view.isPromoted(key) ? preference - 1e9 : preference + 1e9 * view.lateness(key);
+  };
 
   /** The versions of a project that its extras leave, too. */
   const jointly = (key: NormalizedName, set: VersionRange, view: PythonView): VersionRange => {
@@ -199,21 +211,27 @@ export function createPythonProvider(world: World, attempt: Attempt): PythonProv
     follow: (decisions) => active.follow(decisions),
     choosePackage(view) {
       active.follow(view.decisions);
-      let best: string | undefined;
+      if (view.orderRevision() !== ranksRevision) {
+        ranks.clear();
+        ranksRevision = view.orderRevision();
+      }
+      let best = "";
       let bestRank = Number.POSITIVE_INFINITY;
       for (const name of view.undecided) {
-        const { key, extra } = parsePackage(name);
-        if (extra !== undefined) {
-          if (view.decided(key)) return name;
-          continue;
+        let rank = ranks.get(name);
+        if (rank === undefined) {
+          const { key, extra } = parsePackage(name);
+          rank = extra === undefined ? rankOf(key, view) : EXTRA_RANK;
+          ranks.set(name, rank);
         }
-        const rank = rankOf(world, key, active.of(key), view);
-        if (rank < bestRank || (rank === bestRank && name < best!)) {
+        if (rank === EXTRA_RANK) {
+          if (view.decided(parsePackage(name).key)) return name;
+        } else if (rank < bestRank || (rank === bestRank && name < best)) {
           best = name;
           bestRank = rank;
         }
       }
-      return best ?? [...view.undecided][0]!;
+      return best;
     },
     chooseVersion(name, set, view) {
       active.follow(view.decisions);
@@ -248,17 +266,9 @@ export function createPythonProvider(world: World, attempt: Attempt): PythonProv
   };
 }
 
-/** pip's order of preference as one number, lowest first; names decide between equals. Above it, what conflicts taught (`View`). */
-function rankOf(
-  world: World,
-  key: NormalizedName,
-  pressure: { isDirect: boolean; isPinned: boolean; isBounded: boolean; hasOperator: boolean },
-  view: PythonView,
-): number {
+/** pip's order of preference as one number, lowest first; names decide between equals. */
+function preferenceOf(world: World, key: NormalizedName, pressure: Pressure): number {
   const wanted = (pressure.isDirect ? 0 : 4) + (pressure.isPinned ? 0 : 2) + (pressure.isBounded ? 0 : 1);
   const order = Math.min(world.userOrder.get(key) ?? 1e6, 1e6);
-  const rank = (wanted * 2e6 + order) * 2 + (pressure.hasOperator ? 0 : 1);
-  if (view.isPromoted(key)) return rank - 1e9;
-  const late = view.lateness(key);
-  return late === 0 ? rank : rank + 1e9 * late;
+  return (wanted * 2e6 + order) * 2 + (pressure.hasOperator ? 0 : 1);
 }

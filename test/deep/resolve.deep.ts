@@ -11,14 +11,19 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import type { ProjectFile, ProjectFiles } from "../../daemon/index/project-files.ts";
 import type { Candidate } from "../../daemon/resolver/candidate.ts";
-import type { ResolveInput, ResolverPorts, Resolution } from "../../daemon/resolver/ports.ts";
+import type { Resolution, ResolveInput, ResolverPorts } from "../../daemon/resolver/ports.ts";
 import { ResolutionError } from "../../daemon/resolver/resolution-error.ts";
 import { resolve } from "../../daemon/resolver/resolve.ts";
-import { isSdistFilename, isWheelFilename, parseSdistFilename, parseWheelFilename } from "../../daemon/standards/filename.ts";
+import {
+  isSdistFilename,
+  isWheelFilename,
+  parseSdistFilename,
+  parseWheelFilename,
+} from "../../daemon/standards/filename.ts";
 import { parseJsonPage } from "../../daemon/standards/index-page.ts";
 import { evaluateMarker, type MarkerEnvironment } from "../../daemon/standards/marker.ts";
 import { type CoreMetadata, parseMetadataFields } from "../../daemon/standards/metadata.ts";
-import { normalizeName, type NormalizedName } from "../../daemon/standards/name.ts";
+import { type NormalizedName, normalizeName } from "../../daemon/standards/name.ts";
 import { parseRequirement } from "../../daemon/standards/requirement.ts";
 import { specifierContains } from "../../daemon/standards/specifier.ts";
 import { tagRanks } from "../../daemon/standards/tag.ts";
@@ -134,7 +139,11 @@ async function faultsOf(roots: readonly string[], resolution: Resolution, ports:
     const metadata = await ports.metadata(candidate);
     const own = new Set(metadata.providesExtra.map((extra) => normalizeName(extra) as string));
     for (const text of metadata.requiresDist) {
-      check(text, extras.filter((extra) => own.has(extra)), `${candidate.key} ${candidate.version.text}`);
+      check(
+        text,
+        extras.filter((extra) => own.has(extra)),
+        `${candidate.key} ${candidate.version.text}`,
+      );
     }
   }
   return faults;
