@@ -51,12 +51,12 @@ export function parseDirectUrl(text: string): DirectUrl {
   const read = reader(fail);
   const url = read.string(json, "url", "") ?? fail("Missing required value", "url");
   const archive = read.object(json, "archive_info");
-  const vcs = read.object(json, "vcs_info");
-  const directory = read.object(json, "dir_info");
-  const subdirectory = read.string(json, "subdirectory", "");
   const archiveInfo = archive && { archiveInfo: archiveOf(archive, read, fail) };
+  const vcs = read.object(json, "vcs_info");
   const vcsInfo = vcs && { vcsInfo: vcsOf(vcs, read, fail) };
+  const directory = read.object(json, "dir_info");
   const dirInfo = directory && { dirInfo: directoryOf(directory, fail) };
+  const subdirectory = read.string(json, "subdirectory", "");
   if ([archive, vcs, directory].filter((origin) => origin !== undefined).length !== 1) {
     fail("Exactly one of vcs_info, archive_info, dir_info must be present");
   }

@@ -82,24 +82,22 @@ export function parseWheelFilename(filename: string): WheelFilename {
   if (version === undefined) {
     throw invalidWheel(filename, "invalid version", stem);
   }
+  const build = parts.length === 6 ? parseBuildTag(filename, stem, parts[2] ?? "") : undefined;
   const [python = "", abi = "", platform = ""] = parts.slice(-3);
   const tags = expandTags(python, abi, platform);
   if (tags === undefined) {
     throw invalidWheel(filename, "invalid tag component", stem);
   }
   const fields = { key: normalizeName(name), name, version, tags };
-  if (parts.length === 5) {
-    return fields;
-  }
-  const build = /^(\d+)(.*)/s.exec(parts[2] ?? "");
+  return build === undefined ? fields : { ...fields, build };
+}
+
+function parseBuildTag(filename: string, stem: string, text: string): readonly [number, string] {
+  const build = /^(\d+)(.*)/s.exec(text);
   if (build === null) {
-    throw new InvalidText(
-      "wheel-filename",
-      filename,
-      `Invalid build number: ${parts[2] ?? ""} in ${quoteForMessage(stem)}`,
-    );
+    throw new InvalidText("wheel-filename", filename, `Invalid build number: ${text} in ${quoteForMessage(stem)}`);
   }
-  return { ...fields, build: [Number(build[1]), build[2] ?? ""] };
+  return [Number(build[1]), build[2] ?? ""];
 }
 
 /**

@@ -6,6 +6,7 @@ import { InvalidText } from "./invalid-text.ts";
 import { splitLines } from "./python-lines.ts";
 import { isPythonSpace, stripPythonSpace } from "./python-text.ts";
 import {
+  CONTROL_OPTIONS,
   OptionError,
   type OptionOccurrence,
   parseRequirementOptions,
@@ -129,22 +130,24 @@ function parseLine(line: string, lineNumber: number): RequirementsLine[] {
     options = parseRequirementOptions(split);
   } catch (error) {
     if (error instanceof OptionError) {
-      throw invalidLine(line, `pip: error: ${error.message}`);
+      throw error.isComplete
+        ? new InvalidText("requirements-file", line, error.message)
+        : invalidLine(line, `pip: error: ${error.message}`);
     }
     throw error;
   }
-  return meaningOf(requirement, options, line, lineNumber);
+  return meaningOf(requirement, options, lineNumber);
 }
 
-function meaningOf(
-  requirement: string,
-  options: readonly OptionOccurrence[],
-  line: string,
-  lineNumber: number,
-): RequirementsLine[] {
+function meaningOf(requirement: string, options: readonly OptionOccurrence[], lineNumber: number): RequirementsLine[] {
   const valuesOf = (name: RequirementsOption): string[] =>
     options.filter((option) => option.name === name).map((option) => option.value);
-  const lines = controlLines(options, line, lineNumber);
+  const lines: RequirementsLine[] = [];
+  for (const { name, value } of options) {
+    if (CONTROL_OPTIONS.has(name)) {
+      lines.push({ kind: "option", name: name as OptionLineName, value, lineNumber });
+    }
+  }
   const editables = valuesOf("editable");
   if (requirement !== "" || editables.length > 0) {
     const common = {
@@ -190,24 +193,6 @@ function meaningOf(
 type OptionLineName = Extract<RequirementsLine, { kind: "option" }>["name"];
 
 const FLAG_OPTIONS = ["require-hashes", "no-require-hashes", "no-index", "pre", "prefer-binary"] as const;
-
-/** Options that pip applies while it parses, so that they count even in the line of a requirement. */
-const CONTROL_OPTIONS: ReadonlySet<string> = new Set(["no-binary", "only-binary", "all-releases", "only-final"]);
-
-function controlLines(options: readonly OptionOccurrence[], line: string, lineNumber: number): RequirementsLine[] {
-  const lines: RequirementsLine[] = [];
-  for (const { name, value } of options) {
-    if (!CONTROL_OPTIONS.has(name)) {
-      continue;
-    }
-    if (value.startsWith("-")) {
-      const pair = name.endsWith("binary") ? "--no-binary / --only-binary" : "--all-releases / --only-final";
-      throw new InvalidText("requirements-file", line, `${pair} option requires 1 argument.`);
-    }
-    lines.push({ kind: "option", name: name as OptionLineName, value, lineNumber });
-  }
-  return lines;
-}
 
 function configSettingsOf(values: readonly string[]): ConfigSettings {
   const settings = new Map<string, string | string[]>();

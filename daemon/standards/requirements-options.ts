@@ -32,9 +32,16 @@ export interface OptionOccurrence {
   readonly value: string;
 }
 
-/** Thrown for what optparse refuses; the message is optparse's own. */
+/** Thrown for what optparse refuses, with optparse's message. */
 export class OptionError extends Error {
   override readonly name = "OptionError";
+  /** The message is pip's, and pip does not show the line with it. */
+  readonly isComplete: boolean;
+
+  constructor(message: string, isComplete = false) {
+    super(message);
+    this.isComplete = isComplete;
+  }
 }
 
 /** Every spelling of every option; options not among `FLAGS` take a value. */
@@ -189,7 +196,19 @@ function expandLongOption(written: string): string {
   return only;
 }
 
+/** Options that pip applies while it parses, so that they count even in the line of a requirement, with what it says of a value like "-x". */
+export const CONTROL_OPTIONS: ReadonlyMap<RequirementsOption, string> = new Map([
+  ["no-binary", "--no-binary / --only-binary option requires 1 argument."],
+  ["only-binary", "--no-binary / --only-binary option requires 1 argument."],
+  ["all-releases", "--all-releases / --only-final option requires 1 argument."],
+  ["only-final", "--all-releases / --only-final option requires 1 argument."],
+]);
+
 function checkValue(spelling: string, name: RequirementsOption, value: string): string {
+  const refusal = CONTROL_OPTIONS.get(name);
+  if (refusal !== undefined && value.startsWith("-")) {
+    throw new OptionError(refusal, true);
+  }
   if (name === "use-feature" && !FEATURES.includes(value)) {
     const choices = FEATURES.map(pythonRepr).join(", ");
     throw new OptionError(`option ${spelling}: invalid choice: ${pythonRepr(value)} (choose from ${choices})`);
