@@ -1,5 +1,5 @@
 import type { BigIntStats } from "node:fs";
-import { rm, stat } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { ProjectFile } from "../index/project-files.ts";
 import type { Call, ProgressEvent, Reporter } from "../std/call.ts";
@@ -28,6 +28,7 @@ export interface WheelFetcher {
   /**
    * The wheel in the store: from there at once, else read or downloaded, verified and unpacked by a worker. Callers that want the same wheel
    * at the same time share the work; each leaves alone when its call is aborted.
+   * Whoever keeps the wheel over time (to link from it) asks the store to `hold` it.
    * @throws PipdError "hash-mismatch", "invalid-wheel", "unreadable-file", "store-unwritable", "worker-crashed"; what `download` throws;
    * the reason of the call's signal.
    */
@@ -43,6 +44,9 @@ export interface WheelFetcherPorts {
   readonly download: (file: ProjectFile, destination: string, call: Call) => Promise<{ readonly sha256: string }>;
 }
 
+/** What says that the store, or the download on its way there, could not be written. */
+const NO_ROOM: ReadonlySet<string> = new Set(["store-unwritable", "download-not-saved"]);
+
 /** One wheel on its way: what is known of it, and how to get it. */
 interface Order {
   /** What it is besides its demands, for sharing. */
@@ -52,7 +56,7 @@ interface Order {
   /** The archive's hash, hex, as known before anything is read. */
   readonly sha256: string | undefined;
   readonly store: WheelStore;
-  /** Where the archive lies, and its hash if that was computed on the way there. `scratch` is a path to be used for it. */
+  /** Where the archive lies, and its hash if that was computed on the way there. `scratch` is a new folder that may be used for it. */
   bring(scratch: string, call: Call): Promise<{ readonly archive: string; readonly sha256: string | undefined }>;
   /** Called with the hash once the wheel is in the store. */
   done(sha256: string): Promise<void>;
@@ -87,8 +91,8 @@ export function createWheelFetcher(ports: WheelFetcherPorts): WheelFetcher {
       try {
         return await deliver(await make(store), call);
       } catch (error) {
-        const isFull = error instanceof PipdError && error.code === "store-unwritable" && store === ports.store;
-        if (!isFull || ports.fallbackStore === undefined) throw error;
+        const isFull = error instanceof PipdError && NO_ROOM.has(error.code);
+        if (!isFull || store !== ports.store || ports.fallbackStore === undefined) throw error;
         if (!warned.has(call.reporter)) call.reporter.message("warning", `${error.message} Going on without it.`);
         warned.add(call.reporter);
         fallback ??= ports.fallbackStore();
@@ -108,11 +112,12 @@ async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<
   const { store, filename, demands } = order;
   const stage = store.createStage();
   try {
-    const scratch = join(stage, "archive");
+    const scratch = join(stage, "download");
+    await mkdir(scratch, { mode: 0o700 });
     const { archive, sha256 } = await order.bring(scratch, call);
     const task: UnpackTask & { readonly kind: string } = { kind: "unpack", archive, filename, stage, sha256, demands };
     const manifest = await pool.run<WheelManifest>(task, [], call.signal);
-    await rm(scratch, { force: true });
+    await rm(scratch, { recursive: true, force: true });
     const wheel = await store.add(stage, manifest);
     await order.done(wheel.sha256);
     return wheel;
@@ -148,7 +153,11 @@ async function orderOf(
     demands,
     sha256: declared,
     store,
-    bring: async (scratch, call) => ({ archive: scratch, sha256: (await download(source, scratch, call)).sha256 }),
+    bring: async (scratch, call) => {
+      const archive = join(scratch, "archive");
+      const { sha256 } = await download(source, archive, call);
+      return { archive, sha256 };
+    },
     done: async () => {},
   };
 }
