@@ -67,7 +67,7 @@ export async function findBaseEnvironment(
   const { executable, origin } = request.python
     ? await requestedPython(request.python, interpreters, call)
     : await pythonOnPath(interpreters, call);
-  return environmentOf(await interpreters.facts(executable, call), origin);
+  return environmentOf(await interpreters.facts(executable, call), interpreters, origin);
 }
 
 /** The environment of an interpreter whose facts are known. */

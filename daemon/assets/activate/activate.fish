@@ -46,7 +46,10 @@ if test -z "$VIRTUAL_ENV_DISABLE_PROMPT"; and functions -q fish_prompt
     function fish_prompt
         # What ran last must still be seen by the prompt of before.
         set -l old_status $status
-        printf '%s(%s)%s ' (set_color 4B8BBE) $VIRTUAL_ENV_PROMPT (set_color normal)
+        # On a terminal without colours set_color gives no word at all.
+        set -l blue (set_color 4B8BBE)
+        set -l normal (set_color normal)
+        printf '%s(%s)%s ' "$blue" "$VIRTUAL_ENV_PROMPT" "$normal"
         echo "exit $old_status" | .
         _old_fish_prompt
     end
