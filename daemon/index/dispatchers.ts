@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { SecureContext } from "node:tls";
+import type * as Undici from "undici";
 import type { Dispatcher } from "undici";
 import { PipdError } from "../std/errors.ts";
 import { createLruMap } from "../std/lru-map.ts";
@@ -15,6 +16,8 @@ export interface Dispatchers {
 }
 
 export interface DispatcherOptions {
+  /** Loads undici, with the first request: it takes 90 ms. */
+  readonly load: () => Promise<typeof Undici>;
   /** Connections to a host that speaks HTTP/1.1. */
   readonly connections: number;
   /** Requests at once on an HTTP/2 connection. */
@@ -29,13 +32,12 @@ const MOST_DISPATCHERS = 8;
 const KEEP_ALIVE = 60_000;
 const H2_WINDOW = 4 * 1024 * 1024;
 
-type Undici = typeof import("undici");
 type Connect = (
   options: never,
   callback: (error: Error | null, socket: { readonly alpnProtocol?: unknown } | null) => void,
 ) => unknown;
 
-/** Makes the daemon's pools. undici is loaded with the first request. */
+/** Makes the daemon's pools. */
 export function createDispatchers(options: DispatcherOptions): Dispatchers {
   const contexts = createLruMap<SecureContext>(MOST_DISPATCHERS);
   const closing = new Set<Promise<void>>();
@@ -51,7 +53,7 @@ export function createDispatchers(options: DispatcherOptions): Dispatchers {
 
   return {
     async get(url, network) {
-      const undici = await import("undici");
+      const undici = await options.load();
       const proxy = proxyFor(url, network);
       const trusted = isTrustedHost(url, network.trustedHosts);
       const tlsKey = tlsKeyOf(network);
@@ -88,7 +90,7 @@ interface Way {
   readonly options: DispatcherOptions;
 }
 
-function make(undici: Undici, { proxy, trusted, context, network, options }: Way): Dispatcher {
+function make(undici: typeof Undici, { proxy, trusted, context, network, options }: Way): Dispatcher {
   const tls = {
     ...(context === undefined ? {} : { secureContext: context }),
     rejectUnauthorized: !trusted,
@@ -106,20 +108,20 @@ function make(undici: Undici, { proxy, trusted, context, network, options }: Way
       connectionWindowSize: 4 * H2_WINDOW,
       settings: { initialWindowSize: H2_WINDOW },
     },
-    // The connector is the one place that sees which protocol was agreed on.
-    factory: (origin: string | URL, given: object) => {
-      const connect = (given as { readonly connect: Connect }).connect;
-      const { origin: name } = new URL(origin);
-      return new undici.Pool(name, {
-        ...pool,
-        ...given,
-        connect: watched(connect, () => options.onHttp2(name)) as never,
-      });
-    },
+  };
+  // The connector is the one place that sees which protocol was agreed on.
+  const factory = (origin: string | URL, given: object) => {
+    const connect = (given as { readonly connect: Connect }).connect;
+    const { origin: name } = new URL(origin);
+    return new undici.Pool(name, {
+      ...pool,
+      ...given,
+      connect: watched(connect, () => options.onHttp2(name)) as never,
+    });
   };
   return proxy === undefined
-    ? new undici.Agent({ ...pool, connect: undici.buildConnector(tls) })
-    : new undici.ProxyAgent({ ...pool, uri: proxy, requestTls: tls, proxyTls: { ...tls, allowH2: false } });
+    ? new undici.Agent({ ...pool, factory, connect: undici.buildConnector(tls) })
+    : new undici.ProxyAgent({ ...pool, factory, uri: proxy, requestTls: tls, proxyTls: { ...tls, allowH2: false } });
 }
 
 function watched(connect: Connect, onHttp2: () => void): Connect {

@@ -100,7 +100,12 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { clock, concurrency = 5, streams = 100, backOff: firstBackOff = 250 } = options;
   const hosts = createHosts(concurrency, clock);
   const raised = new Set<string>();
-  const dispatchers = createDispatchers({ connections: concurrency, streams, onHttp2: (origin) => raised.add(origin) });
+  const dispatchers = createDispatchers({
+    load: () => import("undici"),
+    connections: concurrency,
+    streams,
+    onHttp2: (origin) => raised.add(origin),
+  });
   const credentials = createCredentials();
   const flights = createSingleFlight<string, HttpAnswer>();
 
