@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PipdFolders } from "../protocol/session.ts";
@@ -33,6 +33,8 @@ export function startInProcess(buildFolder: string, folders: PipdFolders): Child
 
 /** How long whoever holds the `spawning` file is believed to be at work. */
 const SPAWN_EXPIRES_MS = 10_000;
+/** After this the file has its maker's pid in it. */
+const WRITTEN_MS = 100;
 
 /**
  * Starts a daemon, or waits for the one that another client is starting (R18-R20). Resolves when it makes sense to dial again.
@@ -72,17 +74,27 @@ function listening(socket: string): Promise<boolean> {
   });
 }
 
+/** Makes the file that says "I am starting a daemon". One whose maker is gone, or that is too old, is taken away for the next attempt. */
 function claim(path: string): boolean {
   try {
-    closeSync(openSync(path, "wx", 0o600));
+    writeFileSync(path, String(process.pid), { flag: "wx", mode: 0o600 });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
   const stat = statSync(path, { throwIfNoEntry: false });
-  // The client that made it was killed.
-  if (stat !== undefined && Date.now() - stat.mtimeMs > SPAWN_EXPIRES_MS) rmSync(path, { force: true });
+  if (stat === undefined) return false;
+  const age = Date.now() - stat.mtimeMs;
+  if (age > SPAWN_EXPIRES_MS || (age > WRITTEN_MS && !isAlive(path))) rmSync(path, { force: true });
   return false;
+}
+
+function isAlive(path: string): boolean {
+  try {
+    return process.kill(Number(readFileSync(path, "latin1")), 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 async function spawnDaemon(

@@ -139,6 +139,7 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
         settings,
         log,
         now,
+        isDaemon: !options.stdio,
       }),
     ));
   return {

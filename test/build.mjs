@@ -1,6 +1,16 @@
 /** Bundles the program into .build: client.cjs, daemon.js (with lazy chunks), worker.js, assets, build-id. Takes a fraction of a second, and changes nothing when nothing has changed. */
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
 
@@ -100,11 +110,15 @@ function writeBuild(folder, files) {
     if (!wanted.has(`chunks/${name}`)) rmSync(join(chunks, name));
 }
 
+/** `--with-tests`: also the installation that test/client and test/server use; `--only-tests`: nothing else. */
+const flags = new Set(process.argv.slice(2));
 const client = await bundleClient();
-writeBuild(join(ROOT, ".build"), [...client, ...(await bundleDaemon([]))]);
-if (process.argv.includes("--with-tests")) {
+if (!flags.has("--only-tests")) writeBuild(join(ROOT, ".build"), [...client, ...(await bundleDaemon([]))]);
+if (flags.has("--with-tests") || flags.has("--only-tests")) {
   // A second installation, complete with the entry script.
   const install = join(ROOT, ".build/test-install");
   writeBuild(join(install, ".build"), [...client, ...(await bundleDaemon([testWiring]))]);
   cpSync(join(ROOT, "client/pipd"), join(install, "client/pipd"));
+  if (!existsSync(join(install, "node_modules")))
+    symlinkSync(join(ROOT, "node_modules"), join(install, "node_modules"));
 }

@@ -73,6 +73,7 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
     }
     pumping = false;
     settleFlush();
+    if (nextStatus !== undefined) startStatus();
   };
   const sendStatus = async (): Promise<void> => {
     const text = nextStatus;
@@ -86,7 +87,8 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
   };
   let sendingStatus = false;
   const startStatus = (): void => {
-    if (sendingStatus || statusTimer !== undefined) return;
+    // Text that was written before must be there before: the end of the pump comes back here.
+    if (pumping || sendingStatus || statusTimer !== undefined) return;
     sendingStatus = true;
     void sendStatus().finally(() => {
       sendingStatus = false;

@@ -102,8 +102,11 @@ export function createRuns(parts: RunsParts): Runs {
       const elapsedMs = parts.elapsed() - run.startedAt;
       parts.log.info({ pid: run.pid, command: run.command, exitCode: outcome.exitCode, elapsedMs }, "run");
       await Promise.race([run.output.flushed(), failed]);
-      if (cancel.aborted) throw new RpcFailure("request-cancelled", "cancelled", { exitCode: EXIT.interrupted });
+      if (cancel.aborted) throw cancelled();
       return { ...outcome, elapsedMs };
+    } catch (error) {
+      // Whatever a cancelled command ran into on its way out, it was cancelled.
+      throw cancel.aborted ? cancelled() : error;
     } finally {
       served++;
       active.delete(run);
@@ -136,6 +139,10 @@ export function createRuns(parts: RunsParts): Runs {
       for (const run of active) run.fail(error);
     },
   };
+}
+
+function cancelled(): RpcFailure {
+  return new RpcFailure("request-cancelled", "cancelled", { exitCode: EXIT.interrupted });
 }
 
 function senderTo(peer: Peer, runId: RunId): Parameters<typeof createRunOutput>[0] {

@@ -22,6 +22,8 @@ export interface EnvironmentLocksParts {
 
 /** One change at a time in each environment, in the order of asking (R53); also among processes (R54). */
 export interface EnvironmentLocks {
+  /** Whether somebody in this process is changing the environment now. */
+  isHeld(root: string): boolean;
   /**
    * Runs `task` while nobody else changes the environment at `root` (its real path). While it waits it says once for whom.
    * Throws PipdError `environment-locked` at once with `noWait`, and `call.signal`'s reason when the caller gives up.
@@ -64,8 +66,9 @@ export function createEnvironmentLocks(parts: EnvironmentLocksParts): Environmen
   };
 
   return {
+    isHeld: (root) => queues.has(realPathIfThere(root)),
     withEnvironment: async (root, owner, call, task, { noWait = false } = {}) => {
-      const real = realpathSync(root);
+      const real = realPathIfThere(root);
       call.signal.throwIfAborted();
       await enter(real, owner, call, noWait);
       try {
@@ -80,6 +83,15 @@ export function createEnvironmentLocks(parts: EnvironmentLocksParts): Environmen
       }
     },
   };
+}
+
+/** The real path; a folder that is yet to be made is known by the path it is named by. */
+function realPathIfThere(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Resolves when it is this one's turn; leaves the line when the signal is aborted. */

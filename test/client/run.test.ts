@@ -1,0 +1,299 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { readFileSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Session } from "../../protocol/session.ts";
+import { daemonStatus, startDaemon } from "../harness/daemon-runner.ts";
+import { type Running, runBothWays, runPipd, startPipd, TEST_PIPD } from "../harness/run-cli.ts";
+import { createSandbox } from "../harness/sandbox.ts";
+
+const program = TEST_PIPD;
+const sandbox = createSandbox();
+after(() => sandbox.close());
+
+const ways = [
+  ["with the daemon", true],
+  ["without", false],
+] as const;
+
+for (const [args, options] of [
+  [["--version"], {}],
+  [["both", "a", "b", "c"], {}],
+  [["both", "grüße 💡", "", "  spaces  ", "--", "--no-daemon"], {}],
+  [["exit", "0"], {}],
+  [["exit", "1"], {}],
+  [["exit", "2"], {}],
+  [["exit", "23"], {}],
+  [["no-such-command"], {}],
+  [["stdin"], { stdin: "x".repeat(100_000) }],
+  [["stdin"], {}],
+  [["ask"], { stdin: "yes\nno\n" }],
+  [["ask"], { stdin: "no end of line" }],
+  [["ask", "password"], { stdin: "secret\n" }],
+  [["ask"], {}],
+  [["child"], { env: { CANARY: "of this caller" } }],
+  [["fail"], {}],
+  [["progress"], {}],
+] as const) {
+  test(`the same text and exit code either way: ${args.join(" ")} ${JSON.stringify(options).slice(0, 60)}`, async () => {
+    const [by, without] = await runBothWays(sandbox, args, { ...options, program });
+    assert.deepEqual(by, without);
+  });
+}
+
+test("exit codes are the command's", async () => {
+  for (const code of [0, 1, 2, 3, 23, 120])
+    assert.equal((await runPipd(sandbox, ["exit", String(code)], { program })).code, code);
+});
+
+for (const [way, daemon] of ways) {
+  test(`the caller's world reaches the command, ${way}`, async () => {
+    const cwd = sandbox.makeFolder("elsewhere");
+    const env = { LC_ALL: "de_DE.UTF-8", NODE_OPTIONS: "--no-warnings", CANARY: "x\ny" };
+    const { stdout } = await runPipd(sandbox, ["session", "ä", "--", "--time"], { program, daemon, cwd, env });
+    const session = JSON.parse(stdout) as Session & { readonly argv: readonly string[] };
+    assert.deepEqual(session.argv, ["session", "ä", "--", "--time"]);
+    assert.equal(session.cwd, realpathSync(cwd));
+    assert.equal(session.umask, process.umask());
+    assert.equal(session.locale, "de_DE.UTF-8");
+    assert.deepEqual(session.tty, { in: false, out: false, err: false, cols: 80, rows: 24, colors: 1 });
+    assert.equal(session.interactive, false);
+    const { PWD: _pwd, OLDPWD: _old, PIPD_NODE_OPTIONS: moved, ...seen } = session.env;
+    assert.equal(moved, undefined);
+    assert.deepEqual(seen, {
+      ...Object.fromEntries(
+        Object.entries({ ...sandbox.env, ...env }).filter(([name]) => name !== "PWD" && name !== "OLDPWD"),
+      ),
+    });
+  });
+
+  test(`5 MB to a slow pipe arrive, ${way}`, async () => {
+    const running = startPipd(sandbox, ["big", "5000000"], { program, daemon });
+    running.child.stdout!.pause();
+    await sleep(300);
+    running.child.stdout!.resume();
+    const { stdout, code } = await running.finished;
+    assert.equal(code, 0);
+    assert.equal(stdout, `${"0123456789".repeat(10)}\n`.repeat(Math.ceil(5_000_000 / 101)));
+  });
+
+  test(`a broken pipe is exit 120 and one line, ${way}`, () => {
+    const words = [program, ...(daemon ? [] : ["--no-daemon"]), "big", "3000000"].map((word) => `'${word}'`).join(" ");
+    const { stdout, stderr } = spawnSync("bash", ["-c", `${words} | head -1; echo "\${PIPESTATUS[0]}"`], {
+      env: sandbox.env,
+      encoding: "utf8",
+    });
+    assert.equal(stdout, `${"0123456789".repeat(10)}\n120\n`);
+    assert.equal(stderr, "ERROR: Pipe to stdout was broken\n");
+  });
+
+  test(`input that was not asked for stays for the shell, ${way}`, () => {
+    const words = [program, ...(daemon ? [] : ["--no-daemon"]), "ask"].map((word) => `'${word}'`).join(" ");
+    const { stdout } = spawnSync("bash", ["-c", `${words}; cat`], {
+      env: sandbox.env,
+      input: "first\nsecond\n",
+      encoding: "utf8",
+    });
+    assert.equal(stdout, 'Proceed (Y/n)? answer: "first"\nsecond\n');
+  });
+
+  test(`Ctrl-C once lets the command clean up, and the client dies of SIGINT, ${way}`, async () => {
+    const running = startPipd(sandbox, ["wait"], { program, daemon, pty: true });
+    await running.seen("waiting");
+    running.child.stdin!.write("\x03");
+    const { stdout, signal } = await running.finished;
+    assert.equal(signal, "SIGINT");
+    assert.match(stdout, /cancelling\.\.\.[^]*cleaned up/);
+  });
+
+  test(`Ctrl-C twice leaves at once, ${way}`, async () => {
+    const running = startPipd(sandbox, ["stubborn", "1500"], { program, daemon, pty: true });
+    await running.seen("waiting");
+    running.child.stdin!.write("\x03");
+    await running.seen("cancelling...");
+    running.child.stdin!.write("\x03");
+    assert.equal((await running.finished).signal, "SIGINT");
+  });
+
+  test(`on a terminal, the transient line makes room for text, ${way}`, async () => {
+    const { stdout, code } = await runPipd(sandbox, ["progress"], { program, daemon, pty: true });
+    assert.equal(code, 0);
+    assert.match(stdout, /step 0 of 4\r\x1b\[Jdone 0\r\n/);
+    const screen = stdout.split("\n").map((line) => line.replace(/[^]*\r\x1b\[J/, ""));
+    assert.deepEqual(
+      screen.map((line) => line.replace("\r", "")),
+      ["done 0", "done 1", "done 2", "done 3", ""],
+    );
+  });
+
+  test(`the terminal's facts and its new size reach the command, ${way}`, async () => {
+    const { stdout } = await runPipd(sandbox, ["session"], {
+      program,
+      daemon,
+      pty: true,
+      env: { TERM: "xterm-256color" },
+    });
+    assert.deepEqual((JSON.parse(stdout) as Session).tty, {
+      in: true,
+      out: true,
+      err: true,
+      cols: 100,
+      rows: 30,
+      colors: 8,
+    });
+    const running = startPipd(sandbox, ["resize"], { program, daemon, pty: true });
+    await running.seen("ready");
+    running.child.stdin!.write("\x1e40x132\n");
+    assert.match((await running.finished).stdout, /cols 132/);
+  });
+
+  test(`questions on a terminal, ${way}`, async () => {
+    const asked = startPipd(sandbox, ["ask"], { program, daemon, pty: true });
+    await asked.seen("Proceed (Y/n)? ");
+    asked.child.stdin!.write("y\n");
+    assert.match((await asked.finished).stdout, /answer: "y"/);
+    const secret = startPipd(sandbox, ["ask", "password"], { program, daemon, pty: true });
+    await secret.seen("Proceed (Y/n)? ");
+    await sleep(100);
+    secret.child.stdin!.write("pa\x7fss\r");
+    assert.match((await secret.finished).stdout, /\? \r\nanswer: "pss"\r\n/);
+  });
+
+  test(`the time of a command is shown when asked for, ${way}`, async () => {
+    assert.match(
+      (await runPipd(sandbox, ["--time", "exit", "3"], { program, daemon })).stderr,
+      /^daemon time: \d+\.\d\d ms\n$/,
+    );
+  });
+}
+
+test("colours are decided by the caller's terminal and environment", async () => {
+  const depth = async (env: Record<string, string>, pty: boolean): Promise<number> =>
+    (JSON.parse((await runPipd(sandbox, ["session"], { program, pty, env })).stdout) as Session).tty.colors;
+  assert.equal(await depth({ TERM: "xterm", NO_COLOR: "1" }, true), 1);
+  assert.equal(await depth({ TERM: "dumb" }, true), 1);
+  assert.equal(await depth({ TERM: "xterm", COLORTERM: "truecolor" }, true), 24);
+  assert.equal(await depth({ FORCE_COLOR: "1" }, false), 4);
+});
+
+test("a killed client's command is cancelled", async () => {
+  const running = startPipd(sandbox, ["wait"], { program });
+  await running.seen("waiting");
+  running.child.kill("SIGKILL");
+  for (let left = 1; left > 0; await sleep(20)) left = (await daemonStatus(sandbox, { program }))!.runs.length;
+});
+
+test("a stopped client blocks nothing; the end of the output arrives when it goes on", async () => {
+  const running = startPipd(sandbox, ["big", "20000000"], { program });
+  await sleep(150);
+  running.child.kill("SIGSTOP");
+  assert.equal((await runPipd(sandbox, ["exit", "5"], { program })).code, 5);
+  running.child.kill("SIGCONT");
+  const { stdout, code } = await running.finished;
+  assert.equal(code, 0);
+  assert.equal(stdout.length, Math.ceil(20_000_000 / 101) * 101);
+});
+
+test("a daemon that dies is reported, and the command is not run a second time", async () => {
+  await using own = createSandbox();
+  const { stdout, stderr, code } = await runPipd(own, ["kill"], { program });
+  assert.deepEqual([stdout, code], ["", 1]);
+  assert.match(stderr, /^ERROR: the pipd daemon \(pid \d+\) ended while it ran this command\./);
+});
+
+test("an uncaught fault answers those who wait, ends the daemon, and leaves no credentials in the log", async () => {
+  await using own = createSandbox();
+  const url = "https://user:canary-secret@host/simple";
+  const waiting = startPipd(own, ["wait", "--index-url", url], {
+    program,
+    env: { PIP_INDEX_URL: url, MY_TOKEN: "canary-token" },
+  });
+  await waiting.seen("waiting");
+  const { stderr, code } = await runPipd(own, ["crash"], { program });
+  assert.equal(code, 70);
+  assert.match(
+    stderr,
+    /^ERROR: pipd met a fault: a fault with https:\/\/user:\*\*\*\*@host\/ in it\nHINT: The log has the details: /,
+  );
+  assert.equal((await waiting.finished).code, 70);
+  await runPipd(own, ["exit", "0", "--password", "canary-word", "API_TOKEN=canary-token"], { program });
+  await sleep(200);
+  const log = readFileSync(join(own.state, "log/daemon.jsonl"), "utf8");
+  assert.match(log, /uncaught error/);
+  assert.doesNotMatch(log, /canary/);
+  for (const line of log.trimEnd().split("\n"))
+    assert.equal(typeof (JSON.parse(line) as { readonly time: number }).time, "number");
+  assert.equal((await runPipd(own, ["daemon", "log"], { program })).stdout.startsWith(log), true);
+});
+
+test("the daemon is off when CI is set, by variable and by configuration", async () => {
+  await using own = createSandbox();
+  const { writeFileSync } = await import("node:fs");
+  for (const env of [{ CI: "1" }, { PIPD_DAEMON: "0" }, { CI: "true", PIPD_DAEMON: "no" }])
+    assert.equal((await runPipd(own, ["exit", "7"], { program, env })).code, 7);
+  own.makeFolder("config/pipd");
+  writeFileSync(join(own.config, "config.toml"), "# mine\ndaemon = false # off\n");
+  assert.equal((await runPipd(own, ["exit", "7"], { program })).code, 7);
+  assert.equal(await daemonStatus(own, { program }), undefined);
+  assert.equal((await runPipd(own, ["exit", "7"], { program, env: { CI: "1", PIPD_DAEMON: "1" } })).code, 7);
+  assert.notEqual(await daemonStatus(own, { program }), undefined);
+});
+
+test("one change at a time in an environment, in order, with and without the daemon", async () => {
+  const root = sandbox.makeFolder("environment");
+  const lock = (daemon: boolean, ...more: string[]): Running =>
+    startPipd(sandbox, ["lock", root, ...more], { program, daemon });
+  const first = lock(true, "60000");
+  await first.seen("in\n");
+  const others = [lock(true, "10"), lock(false, "10")];
+  for (const other of others) await other.seen(`waiting for pid ${first.child.pid}: pipd lock ${root} 60000 (`);
+  const refused = await lock(true, "10", "--no-wait").finished;
+  assert.match(
+    refused.stderr,
+    new RegExp(`is being changed by pid ${first.child.pid}: pipd lock ${root} 60000 \\(\\d+ s\\)\n`),
+  );
+  const cancelled = startPipd(sandbox, ["lock", root, "10"], { program, pty: true });
+  await cancelled.seen("waiting for");
+  cancelled.child.stdin!.write("\x03");
+  assert.equal((await cancelled.finished).signal, "SIGINT");
+  // A client that dies gives its lock back.
+  first.child.kill("SIGKILL");
+  for (const other of others) assert.match((await other.finished).stdout, /^waiting for .*\nin\nout\n$/);
+});
+
+test("an unknown command about the daemon is a usage error", async () => {
+  for (const args of [
+    ["daemon", "dance"],
+    ["daemon", "stop", "--now"],
+  ])
+    assert.equal((await runPipd(sandbox, args, { program })).code, 2);
+  assert.match((await runPipd(sandbox, ["daemon", "--help"], { program })).stdout, /^Usage:\n {2}pipd daemon start/);
+});
+
+test("log -f goes on with what is added", async () => {
+  await startDaemon(sandbox, { program });
+  await runPipd(sandbox, ["exit", "0"], { program });
+  const following = startPipd(sandbox, ["daemon", "log", "-f"], { program });
+  await following.seen("listening");
+  await runPipd(sandbox, ["exit", "3"], { program });
+  await following.seen("pipd exit 3");
+  following.child.kill("SIGTERM");
+  assert.equal((await following.finished).signal, "SIGTERM");
+});
+
+test("the entry script follows links and says what is missing", async () => {
+  const { cpSync, symlinkSync } = await import("node:fs");
+  const folder = sandbox.makeFolder("entry");
+  symlinkSync(program, join(folder, "linked"));
+  assert.equal((await runPipd(sandbox, ["exit", "4"], { program: join(folder, "linked") })).code, 4);
+  cpSync(program, join(folder, "client/pipd"), { recursive: true });
+  assert.match((await runPipd(sandbox, [], { program: join(folder, "client/pipd") })).stderr, /Run `npm run build`/);
+  assert.match(
+    (await runPipd(sandbox, [], { program, env: { PIPD_NODE: "/no/such/node" } })).stderr,
+    /PIPD_NODE is \/no\/such\/node/,
+  );
+  const child = spawn("sh", ["-c", `cd '${join(program, "..")}' && sh pipd exit 6`], { env: sandbox.env });
+  assert.equal(await new Promise((resolve) => child.on("exit", resolve)), 6);
+});
