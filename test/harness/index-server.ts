@@ -381,6 +381,12 @@ async function send(response: Response, answer: Answer, options: IndexServerOpti
     http1.end(body.subarray(fault.stall.after));
     return;
   }
+  if (fault?.contentLength !== undefined && fault.contentLength > body.length) {
+    http1.write(body);
+    await sleep(20);
+    http1.destroy();
+    return;
+  }
   if (options.bandwidth === undefined) {
     http1.end(body);
     return;
