@@ -29,7 +29,7 @@ export interface Connection {
   /** The daemon's pid, or undefined when the program is our own child. */
   readonly daemonPid: number | undefined;
   /** Lets go: a daemon stays, a child ends. */
-  close(): void;
+  readonly close: () => void;
 }
 
 /** The id of this installation's build. */
@@ -110,9 +110,9 @@ export interface DaemonOutcome {
  * Finds the daemon, or starts it; replaces one of an older build (R21, R32-R35).
  * Throws UnsafePlace when what is there cannot be trusted, StartFailed, or WithoutDaemonError when the program has to run here.
  */
-export async function connectToDaemon(places: Places): Promise<DaemonOutcome> {
+export async function connectToDaemon(places: Places, name: ClientIdentity["name"] = "pipd"): Promise<DaemonOutcome> {
   const deadline = Date.now() + BUDGET_MS;
-  const client = identity("pipd");
+  const client = identity(name);
   let reason: string | undefined;
   let wrongProofs = 0;
   while (Date.now() < deadline) {

@@ -9,9 +9,9 @@ export class WrongProof extends Error {
   override readonly name = "WrongProof";
 }
 
-/** Who asks. `pipd-lifecycle` is answered by a daemon of any build. */
+/** Who asks. `pipd` wants this build or a newer one, `pipd-lifecycle` is answered by a daemon of any build, others by any that speaks the protocol. */
 export interface ClientIdentity {
-  readonly name: "pipd" | "pipd-lifecycle";
+  readonly name: "pipd" | "pipd-lifecycle" | "pipd-api";
   readonly version: string;
   readonly buildId: string;
 }
