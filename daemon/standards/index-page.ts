@@ -134,7 +134,7 @@ function locate(
   given: Readonly<Record<string, string>>,
 ): Pick<IndexFile, "filename" | "url" | "hashes"> {
   const isAbsolute = reference.startsWith("https://") || reference.startsWith("http://");
-  const quoted = quoteUrl(isAbsolute ? reference : joinUrl(base, reference));
+  const quoted = isAbsolute ? quoteUrl(reference) : joinAndQuote(base, reference);
   const hash = quoted.indexOf("#");
   const url = hash < 0 ? quoted : quoted.slice(0, hash);
   const fragment = hash < 0 ? null : FRAGMENT_HASH.exec(quoted.slice(hash));
@@ -145,6 +145,24 @@ function locate(
   const fromUrl = fileNameOf(url);
   const useGiven = givenName !== "" && !DISTRIBUTION_ENDING.test(fromUrl) && !givenName.includes("/");
   return { filename: useGiven ? givenName : fromUrl, url, hashes };
+}
+
+/** "../../files/foo-1.0.whl#sha256=...": steps up, then names that need no quoting. */
+const PLAIN_REFERENCE = /^((?:\.\.\/)*)(?:[A-Za-z0-9_][A-Za-z0-9_.~-]*\/)*[A-Za-z0-9_][A-Za-z0-9_.~-]*(?:#[^\s]*)?$/;
+
+/** Where the last page's steps up lead: the same for all links of a page. */
+let lastSteps = { base: "", steps: "", folder: "" };
+
+/** `quoteUrl(joinUrl(base, reference))`, ten times faster for the usual link. */
+function joinAndQuote(base: string, reference: string): string {
+  const steps = PLAIN_REFERENCE.exec(reference)?.[1];
+  if (steps === undefined) {
+    return quoteUrl(joinUrl(base, reference));
+  }
+  if (lastSteps.base !== base || lastSteps.steps !== steps) {
+    lastSteps = { base, steps, folder: quoteUrl(joinUrl(base, steps === "" ? "./" : steps)) };
+  }
+  return lastSteps.folder + reference.slice(steps.length);
 }
 
 /** The last part of a URL's path, decoded; what a decoded slash separates counts as folders. */

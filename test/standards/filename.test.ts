@@ -42,8 +42,26 @@ const TAG_SETS = [
 ];
 const ENDINGS = [".whl", ".whl", ".whl", ".whl", ".WHL", ".whl.metadata", ""];
 const SDIST_ENDINGS = [
-  ...[".tar.gz", ".zip", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz", ".tar.lzma"],
-  ...[".TAR.GZ", ".tar.zip", ".egg", ".exe", ".whl", ".gz", "", ".tar.Z", ".Tar.gz"],
+  ".tar.gz",
+  ".zip",
+  ".tgz",
+  ".tar",
+  ".tar.bz2",
+  ".tbz",
+  ".tar.xz",
+  ".txz",
+  ".tlz",
+  ".tar.lz",
+  ".tar.lzma",
+  ".TAR.GZ",
+  ".tar.zip",
+  ".egg",
+  ".exe",
+  ".whl",
+  ".gz",
+  "",
+  ".tar.Z",
+  ".Tar.gz",
 ];
 
 function wheelName(random: Random): string {
