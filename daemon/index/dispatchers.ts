@@ -119,9 +119,12 @@ function make(undici: typeof Undici, { proxy, trusted, context, network, options
       connect: watched(connect, () => options.onHttp2(name)) as never,
     });
   };
-  return proxy === undefined
-    ? new undici.Agent({ ...pool, factory, connect: undici.buildConnector(tls) })
-    : new undici.ProxyAgent({ ...pool, factory, uri: proxy, requestTls: tls, proxyTls: { ...tls, allowH2: false } });
+  if (proxy === undefined) {
+    return new undici.Agent({ ...pool, factory, connect: undici.buildConnector(tls) });
+  }
+  // undici would speak TLS to a SOCKS proxy that has settings for it.
+  const proxyTls = proxy.startsWith("socks") ? {} : { proxyTls: { ...tls, allowH2: false } };
+  return new undici.ProxyAgent({ ...pool, factory, uri: proxy, requestTls: tls, ...proxyTls });
 }
 
 function watched(connect: Connect, onHttp2: () => void): Connect {

@@ -101,7 +101,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const hosts = createHosts(concurrency, clock);
   const raised = new Set<string>();
   const dispatchers = createDispatchers({
-    load: () => import("undici"),
+    // In the bundle a CommonJS package has its names on `default` alone.
+    load: async () => (await import("undici")).default as unknown as typeof import("undici"),
     connections: concurrency,
     streams,
     onHttp2: (origin) => raised.add(origin),
