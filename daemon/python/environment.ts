@@ -1,5 +1,5 @@
 /** The environment a command is about: found from what the caller asks for and where the caller stands. */
-import { realpathSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
@@ -131,7 +131,7 @@ async function pythonByName(name: string, interpreters: Interpreters, call: Call
   }
   const [major = "", minor] = version.split(".");
   const names = [minor === undefined ? `python${major}` : `python${major}.${minor}`, `python${major}`, "python"];
-  for (const path of [...executablesOnPath(names, call), ...pyenvExecutables(call)]) {
+  for (const path of [...executablesOnPath(names, call), ...pyenvExecutables(version, call)]) {
     const executable = await behindShim(path, call);
     const facts = executable && (await interpreters.facts(executable, call).catch(ignoreUnusable));
     if (facts && `${facts.versionInfo.join(".")}.`.startsWith(`${version}.`)) {
@@ -170,7 +170,7 @@ function activeEnvironment(call: Call): Candidate | undefined {
 function nearestEnvironment(call: Call): Candidate | undefined {
   for (let folder = call.cwd; ; folder = dirname(folder)) {
     const root = join(folder, ".venv");
-    if (kindOfPath(join(root, "pyvenv.cfg")) === "file") {
+    if (statSync(join(root, "pyvenv.cfg"), { throwIfNoEntry: false })?.isFile()) {
       const executable = pythonInFolder(root);
       if (executable === undefined) {
         throw new PipdError(

@@ -9,18 +9,28 @@ const DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin";
 /** True for a file the caller may run (symbolic links followed). */
 export function isExecutable(path: string): boolean {
   try {
+    // First what does not throw: most candidates are simply not there.
+    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
+      return false;
+    }
     accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
+    return true;
   } catch {
     return false;
   }
 }
 
-/** All executables with one of these names on the caller's PATH: by name first, then in the order of PATH. Absolute paths. */
-export function executablesOnPath(names: readonly string[], call: Call): readonly string[] {
+/** The executables with one of these names on the caller's PATH, looked for one by one: by name first, then in the order of PATH. Absolute paths. */
+export function* executablesOnPath(names: readonly string[], call: Call): Generator<string> {
   const folders = (call.env["PATH"] ?? DEFAULT_PATH).split(":").map((folder) => resolve(call.cwd, folder));
-  const paths = names.flatMap((name) => folders.map((folder) => join(folder, name)));
-  return [...new Set(paths)].filter(isExecutable);
+  for (const name of names) {
+    for (const folder of new Set(folders)) {
+      const path = join(folder, name);
+      if (isExecutable(path)) {
+        yield path;
+      }
+    }
+  }
 }
 
 /**
@@ -56,7 +66,7 @@ function rootOfPyenvShim(path: string, call: Call): string | undefined {
 function selectedByPyenv(root: string, shim: string, call: Call): string | undefined {
   for (const version of selectedVersions(root, call) ?? []) {
     if (version === "system") {
-      return executablesOnPath([basename(shim)], call).find((path) => dirname(path) !== dirname(shim));
+      return afterShims(shim, call);
     }
     const folder = versionFolder(root, version);
     if (folder === undefined) {
@@ -65,6 +75,16 @@ function selectedByPyenv(root: string, shim: string, call: Call): string | undef
     const executable = join(folder, "bin", basename(shim));
     if (isExecutable(executable)) {
       return executable;
+    }
+  }
+  return undefined;
+}
+
+/** The first on PATH with the shim's name that is not in its folder. */
+function afterShims(shim: string, call: Call): string | undefined {
+  for (const path of executablesOnPath([basename(shim)], call)) {
+    if (dirname(path) !== dirname(shim)) {
+      return path;
     }
   }
   return undefined;
@@ -149,13 +169,15 @@ function installedCPythons(root: string): readonly PyenvVersion[] {
     .sort(({ release: a }, { release: b }) => b[0] - a[0] || b[1] - a[1] || b[2] - a[2]);
 }
 
-/** Executables of pyenv's CPythons, newest first, for a caller that has pyenv. */
-export function pyenvExecutables(call: Call): readonly string[] {
+/** Executables of pyenv's CPythons of a version ("3", "3.12", "3.12.1"), newest first, for a caller that has pyenv. */
+export function pyenvExecutables(version: string, call: Call): readonly string[] {
   const home = call.env["HOME"];
   const root = call.env["PYENV_ROOT"] ?? (home && join(home, ".pyenv"));
   return root === undefined || root === ""
     ? []
-    : installedCPythons(root).map(({ name }) => join(root, "versions", name, "bin", "python"));
+    : installedCPythons(root)
+        .filter(({ name }) => `${name}.`.startsWith(`${version}.`))
+        .map(({ name }) => join(root, "versions", name, "bin", "python"));
 }
 
 /** Lets the shim start Python and say which it is. A tenth of a second: only for what pyenv alone can tell. */

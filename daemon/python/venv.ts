@@ -83,7 +83,7 @@ export async function createVenv(request: VenvRequest, call: Call): Promise<Crea
       if (clear) {
         await Promise.all(readdirSync(root).map((name) => rm(join(root, name), { recursive: true, force: true })));
       }
-      build(blueprint, root);
+      build(blueprint, root, replaceFile);
     }
   } catch (error) {
     throw errnoOf(error) === undefined ? error : notWritable(root, error);
@@ -234,7 +234,7 @@ function buildAside(blueprint: Blueprint, replace: boolean): string {
   const fresh = `${aside}.new`;
   const old = replace ? `${aside}.old` : "";
   try {
-    build(blueprint, fresh);
+    build(blueprint, fresh, writeNew);
     if (replace) {
       renameSync(root, old);
     }
@@ -254,7 +254,7 @@ function buildAside(blueprint: Blueprint, replace: boolean): string {
 }
 
 /** Writes everything into `place`, which becomes `blueprint.root`. What is there and not of the environment's own making stays. */
-function build(blueprint: Blueprint, place: string): void {
+function build(blueprint: Blueprint, place: string, writeFile: WriteFile): void {
   const { umask } = blueprint;
   for (const folder of blueprint.folders) {
     makeFolder(join(place, folder), umask);
@@ -262,18 +262,18 @@ function build(blueprint: Blueprint, place: string): void {
   if (blueprint.hasLib64 && !existing(join(place, "lib64"))) {
     symlinkSync("lib", join(place, "lib64"));
   }
-  placeExecutables(blueprint, join(place, "bin"));
+  placeExecutables(blueprint, join(place, "bin"), writeFile);
   for (const { path, text } of blueprint.files) {
-    replaceFile(join(place, path), umask, 0o666, (temporary) => writeFileSync(temporary, text));
+    writeFile(join(place, path), umask, 0o666, (temporary) => writeFileSync(temporary, text));
   }
 }
 
 /** `bin/<name>` leads to the base interpreter, `python` and the others to it, as in the stdlib's `venv`. */
-function placeExecutables(blueprint: Blueprint, bin: string): void {
+function placeExecutables(blueprint: Blueprint, bin: string, writeFile: WriteFile): void {
   const [first = "python", ...others] = blueprint.names;
   if (!blueprint.symlinks) {
     for (const name of blueprint.names) {
-      replaceFile(join(bin, name), blueprint.umask, 0o777, (temporary) =>
+      writeFile(join(bin, name), blueprint.umask, 0o777, (temporary) =>
         copyFileSync(blueprint.baseExecutable, temporary),
       );
     }
@@ -298,12 +298,20 @@ function temporaryNeighbour(path: string): string {
   return `${dirname(path)}/.${basename(path)}.${randomBytes(4).toString("hex")}`;
 }
 
-/** The file changes in one step, and has the mode of a file that the caller's own process would have made. */
-function replaceFile(path: string, umask: number, mode: number, write: (temporary: string) => void): void {
+/** Makes a file with `write`, in the mode the caller's own process would have given it. */
+type WriteFile = (path: string, umask: number, mode: number, write: (path: string) => void) => void;
+
+/** In a folder that nobody sees yet. */
+function writeNew(path: string, umask: number, mode: number, write: (path: string) => void): void {
+  write(path);
+  chmodSync(path, mode & ~umask);
+}
+
+/** In a folder in use: the file changes in one step. */
+function replaceFile(path: string, umask: number, mode: number, write: (path: string) => void): void {
   const temporary = temporaryNeighbour(path);
   try {
-    write(temporary);
-    chmodSync(temporary, mode & ~umask);
+    writeNew(temporary, umask, mode, write);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });

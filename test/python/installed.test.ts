@@ -91,10 +91,9 @@ function weSee(paths: readonly string[]): Seen {
 function described(one: Installed): unknown {
   const { key, name, version, location, infoFolder, installedIn, installer, requested, directUrl } = one;
   const { requiresDist, providesExtra, summary } = one.metadata();
-  return {
-    ...{ key, name, version, location, infoFolder, installedIn, installer, requested },
-    ...{ directUrl: directUrl?.url ?? null, requires: requiresDist, extras: providesExtra, summary: summary ?? null },
-  };
+  const origin = directUrl?.url ?? null;
+  const said = { requires: requiresDist, extras: providesExtra, summary: summary ?? null };
+  return { key, name, version, location, infoFolder, installedIn, installer, requested, directUrl: origin, ...said };
 }
 
 describe("an environment is seen as pip sees it", () => {
