@@ -94,7 +94,7 @@ function venvIncludesSystemSite(prefix: string): boolean {
 }
 
 /** The interpreter in a folder that is an environment, or undefined. */
-export function pythonInFolder(folder: string): string | undefined {
+function pythonInFolder(folder: string): string | undefined {
   return [join(folder, "bin", "python"), join(folder, "Scripts", "python.exe")].find(isExecutable);
 }
 
