@@ -1,9 +1,28 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Program } from "../protocol/program.ts";
 import type { PipdFolders } from "../protocol/session.ts";
+import { createWheelFetcher } from "./artifacts/fetch.ts";
+import { createProgram } from "./cli/program.ts";
+import { createHttpClient } from "./index/http-client.ts";
+import { createPackageIndex } from "./index/package-index.ts";
+import { createCompiler } from "./install/compile.ts";
+import { createBackground } from "./operations/background.ts";
+import { createMetadataMemory } from "./operations/metadata-memory.ts";
+import type { Caches, Parts } from "./operations/parts.ts";
+import { createQueries } from "./operations/queries.ts";
+import { findBaseEnvironment, findEnvironment } from "./python/environment.ts";
+import { createInstalledModel } from "./python/installed.ts";
+import { createInterpreters, type InterpreterFacts } from "./python/interpreter.ts";
 import type { Queries } from "./server/handlers.ts";
 import type { Log } from "./server/log.ts";
 import type { Settings } from "./standards/settings.ts";
-import { PipdError } from "./std/errors.ts";
+import { compatibleTags, tagRanks } from "./standards/tag.ts";
+import { createWorkerPool } from "./std/worker-pool.ts";
+import { createEnvironmentLocks } from "./store/environment-lock.ts";
+import { createHttpCache } from "./store/http-cache.ts";
+import { createTemporaryWheelStore, createWheelStore } from "./store/wheel-store.ts";
 
 /** What main knows of the world when it builds the program. */
 export interface WiringParts {
@@ -17,21 +36,100 @@ export interface WiringParts {
   readonly log: Log;
   /** ms since 1970. */
   readonly now: () => number;
+  /** Whether work may go on after a command has been answered: there is a daemon. */
+  readonly isDaemon: boolean;
 }
 
+/** Threads without work end after this many milliseconds. */
+const WORKER_IDLE_MS = 10_000;
+
 /** Builds every object of the program once, and passes each down to those that need it. Loaded after the socket listens. */
-export async function wire({
-  version,
-  programFolder,
-}: WiringParts): Promise<{ readonly program: Program; readonly queries: Queries }> {
-  const program: Program = {
-    run: async ({ argv, output }) => {
-      if (argv.includes("--version")) output(1, `pipd ${version} from ${programFolder}\n`);
-      return { exitCode: 0 };
+export async function wire(world: WiringParts): Promise<{ readonly program: Program; readonly queries: Queries }> {
+  const { version, programFolder, buildFolder, folders, settings, log, now } = world;
+  const assetsFolder = join(buildFolder, "assets");
+  const cores = availableParallelism();
+  const pool = createWorkerPool({
+    size: settings.workers === 0 ? Math.max(2, cores) : settings.workers,
+    file: pathToFileURL(join(buildFolder, "worker.js")),
+    idleMs: WORKER_IDLE_MS,
+  });
+  const http = createHttpClient({
+    clock: now,
+    random: Math.random,
+    userAgent: `pipd/${version}`,
+    concurrency: settings.concurrency,
+  });
+  const opened = new Map<string, Caches>();
+  const caches = (folder: string = folders.cache): Caches => {
+    const known = opened.get(folder) ?? openCaches(folder, { http, pool, now });
+    opened.set(folder, known);
+    return known;
+  };
+  const own = caches();
+  const interpreters = createInterpreters({ assetsFolder, factsStore: own.facts, clock: now });
+  const ranks = new WeakMap<InterpreterFacts, ReadonlyMap<string, number>>();
+  const background = createBackground(world.isDaemon, (error) =>
+    log.warn({ error: String(error) }, "background work failed"),
+  );
+  const parts: Parts = {
+    version,
+    programFolder,
+    settings,
+    assetsFolder,
+    pid: process.pid,
+    isRoot: process.geteuid?.() === 0,
+    now,
+    interpreters,
+    findEnvironment: (request, call) => findEnvironment(request, interpreters, call),
+    findBaseEnvironment: (request, call) => findBaseEnvironment(request, interpreters, call),
+    installed: createInstalledModel(now),
+    pool,
+    compiler: createCompiler({ assetsFolder }),
+    locks: createEnvironmentLocks({
+      locksFolder: join(folders.state, "locks"),
+      now,
+    }),
+    caches,
+    tagRanks: ({ facts }) => {
+      const known = ranks.get(facts) ?? tagRanks(compatibleTags(facts.tagFacts));
+      ranks.set(facts, known);
+      return known;
     },
+    background,
   };
-  const refuse = async (): Promise<never> => {
-    throw new PipdError("internal-error", "not wired yet");
+  return { program: createProgram(parts), queries: createQueries(parts) };
+}
+
+interface CacheParts {
+  readonly http: ReturnType<typeof createHttpClient>;
+  readonly pool: ReturnType<typeof createWorkerPool>;
+  readonly now: () => number;
+}
+
+/** Everything that lies under one cache folder. Nothing is opened before it is used. */
+function openCaches(folder: string, { http, pool, now }: CacheParts): Caches {
+  const cache = createHttpCache(join(folder, "index-v1.db"), now);
+  const index = createPackageIndex({ http, cache, clock: now, partialFolder: join(folder, "partial") });
+  const store = createWheelStore({ folder, clock: now });
+  return {
+    folder,
+    index,
+    store,
+    memory: createMetadataMemory(),
+    fetcher: createWheelFetcher({
+      store,
+      pool,
+      download: (file, destination, call) => index.download(file, destination, call),
+    }),
+    facts: {
+      get: (key) => cache.findText(`facts ${key}`),
+      set: (key, json) => cache.storeText(`facts ${key}`, json),
+    },
+    temporaryStore: () => {
+      const temporary = createTemporaryWheelStore(folder, now);
+      return { store: temporary.store, remove: async () => temporary[Symbol.asyncDispose]() };
+    },
+    answers: () => ({ location: cache.location, ...cache.size() }),
+    forgetAnswers: () => cache.clear(),
   };
-  return { program, queries: { resolveEnvironment: refuse, installed: refuse } };
 }

@@ -1,8 +1,8 @@
 import { EXIT } from "../../protocol/errors.ts";
+import { formatSize } from "../operations/format-size.ts";
 import type { Caches } from "../operations/parts.ts";
 import type { CommandContext } from "./commands.ts";
 import { absolutePath } from "./paths.ts";
-import { formatSize } from "./size.ts";
 import { textOption } from "./values.ts";
 
 type Action = (context: CommandContext, caches: Caches, args: readonly string[]) => number | Promise<number>;

@@ -1,3 +1,4 @@
+import type { RunInput } from "../../protocol/program.ts";
 import type { Environment, Parts } from "../operations/parts.ts";
 import type { Call } from "../std/call.ts";
 import { runCache } from "./cache-command.ts";
@@ -6,7 +7,6 @@ import { renderCommandHelp, renderMainHelp } from "./help.ts";
 import { runInstall } from "./install-command.ts";
 import { runCheck, runFreeze, runList, runShow } from "./list-command.ts";
 import type { ParsedOptions } from "./parse.ts";
-import type { RunInput } from "./program.ts";
 import type { Renderer } from "./render.ts";
 import { runUninstall } from "./uninstall-command.ts";
 import { runVenv } from "./venv-command.ts";

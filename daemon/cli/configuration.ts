@@ -55,7 +55,7 @@ function readConfiguration(file: string): ReadonlyMap<string, ReadonlyMap<string
   try {
     return parseConfig(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    const reason = error instanceof InvalidText ? error.text : "it is not valid UTF-8";
+    const reason = error instanceof InvalidText ? error.message : "it is not valid UTF-8";
     throw new PipdError("invalid-configuration", `Configuration file could not be loaded.\n${file}: ${reason}`, {
       cause: error,
     });

@@ -1,3 +1,4 @@
+import { normalize } from "node:path";
 import { EXIT } from "../../protocol/errors.ts";
 import { checkEnvironment } from "../operations/check.ts";
 import { dependenciesOf } from "../operations/dependencies.ts";
@@ -9,9 +10,9 @@ import {
 } from "../operations/select-installed.ts";
 import { type ShownPackage, showPackages } from "../operations/show.ts";
 import { directUrlRequirement } from "../standards/direct-url.ts";
+import { pythonJson } from "../standards/python-json.ts";
 import type { CommandContext } from "./commands.ts";
 import { absolutePath } from "./paths.ts";
-import { pythonJson } from "./python-json.ts";
 import { tabulate } from "./table.ts";
 import { flagOption, listOption, numberOption, textOption } from "./values.ts";
 
@@ -36,7 +37,7 @@ export async function runList(context: CommandContext): Promise<number> {
   const selection = selectionOf(context);
   const environment =
     selection.paths.length > 0 && !flagOption(options, "notRequired") ? undefined : await context.environment();
-  let distributions = selectInstalled(parts, environment, selection);
+  let distributions = selectInstalled(parts, environment, selection, context.call);
   if (flagOption(options, "notRequired") && environment !== undefined) {
     const needed = new Set(
       distributions.flatMap((distribution) =>
@@ -64,7 +65,7 @@ export async function runList(context: CommandContext): Promise<number> {
 
 function listColumns(distributions: readonly InstalledDistribution[], verbose: boolean): readonly string[] {
   if (distributions.length === 0) return [];
-  const builds = distributions.map((distribution) => distribution.wheelBuild() ?? "");
+  const builds = distributions.map((distribution) => distribution.wheel()?.build ?? "");
   const columns: {
     readonly title: string;
     readonly cell: (distribution: InstalledDistribution, index: number) => string;
@@ -78,7 +79,7 @@ function listColumns(distributions: readonly InstalledDistribution[], verbose: b
   if (verbose)
     columns.push(
       { title: "Location", cell: ({ location }) => location },
-      { title: "Installer", cell: ({ installer }) => installer ?? "" },
+      { title: "Installer", cell: ({ installer }) => installer },
     );
   const rows = distributions.map((distribution, index) => columns.map(({ cell }) => cell(distribution, index)));
   const { lines, widths } = tabulate([columns.map(({ title }) => title), ...rows]);
@@ -89,7 +90,7 @@ function listJson(distributions: readonly InstalledDistribution[], verbose: bool
   const entries = distributions.map((distribution) => ({
     name: distribution.name,
     version: distribution.parsedVersion?.text ?? distribution.version,
-    ...(verbose ? { location: distribution.location, installer: distribution.installer ?? "" } : {}),
+    ...(verbose ? { location: distribution.location, installer: distribution.installer } : {}),
     ...(distribution.editable === undefined ? {} : { editable_project_location: distribution.editable }),
   }));
   return pythonJson(entries, { ascii: true });
@@ -112,7 +113,7 @@ export async function runFreeze(context: CommandContext): Promise<number> {
   const [major, minor] = environment.facts.versionInfo;
   const old = major === 3 && minor < 12 ? ["setuptools", "distribute", "wheel"] : [];
   const hidden = flagOption(options, "freezeAll") ? [] : ["pip", ...old];
-  const kept = withoutProjects(selectInstalled(parts, environment, selection), [
+  const kept = withoutProjects(selectInstalled(parts, environment, selection, context.call), [
     ...hidden,
     ...listOption(options, "excludes"),
   ]);
@@ -131,7 +132,7 @@ function frozenLines(distribution: InstalledDistribution): readonly string[] {
       `-e ${distribution.editable}`,
     ];
   }
-  const direct = distribution.directUrl();
+  const direct = distribution.directUrl;
   return [direct === undefined ? nameAndVersion(distribution) : directUrlRequirement(distribution.name, direct)];
 }
 
@@ -142,7 +143,7 @@ export async function runShow(context: CommandContext): Promise<number> {
     call.reporter.message("warning", "ERROR: Please provide a package name or names.");
     return EXIT.error;
   }
-  const { packages, missing } = showPackages(parts, await context.environment(), options.args);
+  const { packages, missing } = showPackages(parts, await context.environment(), options.args, call);
   if (missing.length > 0) call.reporter.message("warning", `Package(s) not found: ${missing.join(", ")}`);
   const verbose = numberOption(options, "verbose", 0) > 0;
   write(
@@ -181,12 +182,12 @@ function verboseLines({ distribution }: ShownPackage): readonly string[] {
   const { metadataVersion, headers } = distribution.metadata();
   const entryPoints =
     distribution
-      .entryPointsText()
+      .readText("entry_points.txt")
       ?.replace(/\r?\n$/, "")
       .split(/\r?\n/) ?? [];
   return [
     `Metadata-Version: ${metadataVersion}`,
-    `Installer: ${distribution.installer ?? ""}`,
+    `Installer: ${distribution.installer}`,
     "Classifiers:",
     ...(headers.get("classifier") ?? []).map((line) => `  ${line}`),
     "Entry-points:",
@@ -197,7 +198,7 @@ function verboseLines({ distribution }: ShownPackage): readonly string[] {
 }
 
 function fileLines({ distribution }: ShownPackage): readonly string[] {
-  const files = distribution.recordedPaths();
+  const files = recordedPaths(distribution);
   return [
     "Files:",
     ...(files === undefined
@@ -206,9 +207,21 @@ function fileLines({ distribution }: ShownPackage): readonly string[] {
   ];
 }
 
+/** Paths of RECORD, or of setuptools' `installed-files.txt` made relative to the library folder; undefined when there is neither. */
+function recordedPaths(distribution: InstalledDistribution): readonly string[] | undefined {
+  const record = distribution.record();
+  if (record !== undefined) return record.map(({ path }) => path);
+  const legacy = distribution.readText("installed-files.txt");
+  const folder = distribution.infoFolder.slice(distribution.location.length + 1);
+  return legacy
+    ?.split("\n")
+    .filter((line) => line !== "")
+    .map((line) => normalize(`${folder}/${line}`));
+}
+
 /** `pipd check` */
 export async function runCheck(context: CommandContext): Promise<number> {
-  const report = checkEnvironment(context.parts, await context.environment());
+  const report = checkEnvironment(context.parts, await context.environment(), context.call);
   for (const { key, reason } of report.unreadable)
     context.call.reporter.message("warning", `Error parsing dependencies of ${key}: ${reason}`);
   const lines = [

@@ -1,10 +1,10 @@
 import { EXIT, errorMeaning } from "../../protocol/errors.ts";
-import type { Session } from "../../protocol/session.ts";
+import type { Program, RunInput } from "../../protocol/program.ts";
 import type { Environment, Parts } from "../operations/parts.ts";
-import { appendText } from "../std/append-text.ts";
 import type { Call, MessageLevel } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import { kindOfPath } from "../std/read-file.ts";
+import { appendText } from "../std/write-text.ts";
 import { type CommandSpec, findCommand, MISSING_COMMANDS, similarCommand } from "./command-table.ts";
 import { type CommandContext, runCommand } from "./commands.ts";
 import { configurationLayers } from "./configuration.ts";
@@ -13,32 +13,6 @@ import { type ParsedOptions, parseCommandLine, splitCommand, UsageError } from "
 import { absolutePath } from "./paths.ts";
 import { createRenderer, type Renderer } from "./render.ts";
 import { numberOption, textOption } from "./values.ts";
-
-/** A question for the person at the terminal. */
-export interface Question {
-  readonly kind: "confirm" | "text" | "password" | "select";
-  /** Printed as it is, without a line end. */
-  readonly message: string;
-}
-
-/** One command of one caller, with the ways to answer it. */
-export interface RunInput {
-  readonly argv: readonly string[];
-  readonly session: Session;
-  readonly signal: AbortSignal;
-  readonly output: (fd: 1 | 2, text: string) => void;
-  /** Shows the transient line, or erases it. */
-  readonly status: (line: string | undefined) => void;
-  /** The answer, or undefined when input has ended. */
-  readonly prompt: (question: Question) => Promise<string | undefined>;
-  /** Up to `max` bytes of the caller's standard input, or undefined at its end. */
-  readonly readStdin: (max: number) => Promise<Uint8Array | undefined>;
-}
-
-/** pipd's command line, from arguments to exit status. */
-export interface Program {
-  run(run: RunInput): Promise<{ readonly exitCode: number }>;
-}
 
 /** @param parts everything the operations need, built once by main */
 export function createProgram(parts: Parts): Program {
@@ -105,9 +79,7 @@ async function runSpec(parts: Parts, run: RunInput, spec: CommandSpec, rest: rea
   const silent = callOf(run, createRenderer(plainRendering(run)));
   const python = textOption(first, "python");
   const find = memoize(() => parts.findEnvironment(python === undefined ? {} : { python }, silent));
-  const options = ENVIRONMENT_COMMANDS.has(spec.name)
-    ? await withSite(parts, spec, rest, run, find, first, isolated)
-    : first;
+  const options = ENVIRONMENT_COMMANDS.has(spec.name) ? await withSite(spec, rest, run, find, first, isolated) : first;
   const log = logWriter(parts, options, run);
   const renderer = createRenderer({ ...plainRendering(run, options), log: log?.add });
   const call = callOf(run, renderer);
@@ -129,7 +101,6 @@ async function runSpec(parts: Parts, run: RunInput, spec: CommandSpec, rest: rea
 
 /** The environment's own configuration file can only be read once the environment is known. */
 async function withSite(
-  parts: Parts,
   spec: CommandSpec,
   rest: readonly string[],
   run: RunInput,

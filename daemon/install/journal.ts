@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -62,7 +64,12 @@ export function createJournalFolder(root: string): string {
   const name = `${PREFIX}${process.pid}-${processStart(process.pid) ?? ""}-${randomBytes(6).toString("hex")}`;
   const folder = join(root, name);
   mkdirSync(folder, { mode: 0o700 });
-  mkdirSync(join(folder, "trash"), { mode: 0o700 });
+  try {
+    mkdirSync(join(folder, "trash"), { mode: 0o700 });
+  } catch (error) {
+    rmdirSync(folder);
+    throw error;
+  }
   return folder;
 }
 
@@ -139,6 +146,11 @@ export function orphanedJournals(root: string): readonly string[] {
     .filter((name) => name.startsWith(PREFIX))
     .map((name) => join(root, name))
     .filter((folder) => !isOwned(folder));
+}
+
+/** Whether a transaction in this root has begun and is neither committed nor undone, whoever has it: what the disk shows may be half of it. */
+export function hasOpenJournal(root: string): boolean {
+  return entriesOf(root).some((name) => name.startsWith(PREFIX) && existsSync(join(root, name, JOURNAL)));
 }
 
 function entriesOf(folder: string): readonly string[] {

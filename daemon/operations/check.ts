@@ -4,9 +4,10 @@ import type { NormalizedName } from "../standards/name.ts";
 import type { Requirement } from "../standards/requirement.ts";
 import { specifierContains } from "../standards/specifier.ts";
 import { tryParseVersion } from "../standards/version.ts";
+import type { Call } from "../std/call.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import type { Parts } from "./parts.ts";
-import { selectInstalled } from "./select-installed.ts";
+import { EVERYTHING, selectInstalled } from "./select-installed.ts";
 
 /** A distribution as `check` compares it: what is installed, or what will be. */
 export interface CheckedPackage {
@@ -37,15 +38,8 @@ export interface CheckReport extends CheckResult {
 }
 
 /** Whether the installed distributions have what they ask for, as `pip check` sees it: in scan order, no extras, any version installed counts. */
-export function checkEnvironment(parts: Parts, environment: Environment): CheckReport {
-  const distributions = selectInstalled(parts, environment, {
-    local: false,
-    user: false,
-    paths: [],
-    editablesOnly: false,
-    includeEditables: true,
-    skipStandardLibrary: false,
-  });
+export function checkEnvironment(parts: Parts, environment: Environment, call: Call): CheckReport {
+  const distributions = selectInstalled(parts, environment, EVERYTHING, call);
   const unreadable: { key: NormalizedName; reason: string }[] = [];
   const packages: CheckedPackage[] = [];
   for (const distribution of distributions) {

@@ -1,6 +1,7 @@
 import type { Installed } from "../python/installed.ts";
 import { InvalidText } from "../standards/invalid-text.ts";
 import { evaluateMarker, type MarkerEnvironment } from "../standards/marker.ts";
+import type { CoreMetadata } from "../standards/metadata.ts";
 import { parseRequirement, type Requirement } from "../standards/requirement.ts";
 
 const parsed = new WeakMap<Installed, readonly Requirement[]>();
@@ -16,10 +17,15 @@ const applicable = new WeakMap<
 export function allRequirements(distribution: Installed): readonly Requirement[] {
   let requirements = parsed.get(distribution);
   if (requirements === undefined) {
-    requirements = distribution.metadata().requiresDist.map(parseRequirement);
+    requirements = requirementsIn(distribution.metadata());
     parsed.set(distribution, requirements);
   }
   return requirements;
+}
+
+/** All requirements in some metadata. @throws InvalidText kind `requirement` */
+export function requirementsIn(metadata: CoreMetadata): readonly Requirement[] {
+  return metadata.requiresDist.map(parseRequirement);
 }
 
 /** The requirements that hold in an environment when no extra is asked for. Kept per distribution, so that the next answer costs nothing. */

@@ -1,13 +1,15 @@
+import type { WheelFetcher } from "../artifacts/fetch.ts";
 import type { PackageIndex } from "../index/package-index.ts";
 import type { Compiler } from "../install/compile.ts";
 import type { Environment, EnvironmentRequest } from "../python/environment.ts";
 import type { InstalledModel } from "../python/installed.ts";
-import type { Interpreters } from "../python/interpreter.ts";
+import type { FactsStore, Interpreters } from "../python/interpreter.ts";
 import type { Settings } from "../standards/settings.ts";
 import type { Call } from "../std/call.ts";
 import type { WorkerPool } from "../std/worker-pool.ts";
 import type { EnvironmentLocks } from "../store/environment-lock.ts";
 import type { WheelStore } from "../store/wheel-store.ts";
+import type { MetadataMemory } from "./metadata-memory.ts";
 
 export type { Environment, EnvironmentRequest } from "../python/environment.ts";
 
@@ -17,10 +19,25 @@ export interface Caches {
   readonly folder: string;
   readonly index: PackageIndex;
   readonly store: WheelStore;
+  readonly fetcher: WheelFetcher;
+  readonly memory: MetadataMemory;
+  /** What is kept of interpreters. */
+  readonly facts: FactsStore;
+  /** A store for one command (`--no-cache-dir`), and how to remove it. */
+  readonly temporaryStore: () => { readonly store: WheelStore; readonly remove: () => Promise<void> };
   /** How much the answers of indexes take: files of the database and rows in it. */
   answers(): { readonly location: string; readonly bytes: number; readonly pages: number };
   /** Forgets all answers of indexes; gives how many there were. */
   forgetAnswers(): number;
+}
+
+/** Work on an environment that goes on after a command has been answered. */
+export interface Background {
+  readonly allowed: boolean;
+  /** Starts work; without a daemon it is waited for before the program ends. */
+  readonly later: (root: string, work: (signal: AbortSignal) => Promise<void>) => void;
+  /** Cancels the work on an environment and waits for its end. The next change does this first. */
+  readonly stop: (root: string) => Promise<void>;
 }
 
 /** Everything an operation works with, built once by main and never looked up anywhere else. */
@@ -29,10 +46,16 @@ export interface Parts {
   /** The folder that the program lies in, for `--version`. */
   readonly programFolder: string;
   readonly settings: Settings;
+  /** The folder with probe.py, compile.py and the activation scripts. */
+  readonly assetsFolder: string;
+  readonly pid: number;
+  readonly isRoot: boolean;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly interpreters: Interpreters;
   readonly findEnvironment: (request: EnvironmentRequest, call: Call) => Promise<Environment>;
+  /** The interpreter a new environment is made from: as asked, else the first on PATH; active and near environments do not count. */
+  readonly findBaseEnvironment: (request: EnvironmentRequest, call: Call) => Promise<Environment>;
   readonly installed: InstalledModel;
   readonly pool: WorkerPool;
   readonly compiler: Compiler;
@@ -45,8 +68,5 @@ export interface Parts {
    * Whether work may go on after a command has been answered. False without a daemon: everything is then done before the end.
    * `later` takes such work; it is cancelled when the daemon ends.
    */
-  readonly background: {
-    readonly allowed: boolean;
-    readonly later: (root: string, work: (signal: AbortSignal) => Promise<void>) => void;
-  };
+  readonly background: Background;
 }

@@ -1,13 +1,13 @@
-import { join } from "node:path";
 import type { Environment } from "../python/environment.ts";
-import type { Installed } from "../python/installed.ts";
+import { type Installed, isInUserSite, isLocal } from "../python/installed.ts";
 import { normalizeName } from "../standards/name.ts";
+import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import type { Parts } from "./parts.ts";
 
-/** Which installed distributions a command is about, in the words of pip's options. */
 export type { Installed as InstalledDistribution } from "../python/installed.ts";
 
+/** Which installed distributions a command is about, in the words of pip's options. */
 export interface Selection {
   readonly local: boolean;
   readonly user: boolean;
@@ -19,6 +19,16 @@ export interface Selection {
   readonly skipStandardLibrary: boolean;
 }
 
+/** Everything that is installed, also what the standard library pretends to be. */
+export const EVERYTHING: Selection = {
+  local: false,
+  user: false,
+  paths: [],
+  editablesOnly: false,
+  includeEditables: true,
+  skipStandardLibrary: false,
+};
+
 const STANDARD_LIBRARY: ReadonlySet<string> = new Set(["python", "wsgiref", "argparse"]);
 
 /**
@@ -29,34 +39,22 @@ export function selectInstalled(
   parts: Parts,
   environment: Environment | undefined,
   selection: Selection,
+  call: Call,
 ): readonly Installed[] {
   if (selection.paths.length > 0 && (selection.local || selection.user)) {
     throw new PipdError("invalid-options", "Cannot combine '--path' with '--user' or '--local'");
   }
   const folders = selection.paths.length > 0 ? selection.paths : (environment?.searchPath ?? []);
-  const installed = parts.installed.scan(folders, environment?.root);
+  const installed = parts.installed.scan(folders);
+  for (const { text } of installed.warnings) call.reporter.message("warning", text);
   return installed.distributions.filter(
     (distribution) =>
       (!selection.local || environment === undefined || isLocal(distribution, environment)) &&
-      (!selection.user ||
-        (environment?.facts.userSite != null && isInside(distribution.location, environment.facts.userSite))) &&
+      (!selection.user || (environment !== undefined && isInUserSite(distribution, environment))) &&
       (selection.includeEditables || distribution.editable === undefined) &&
       (!selection.editablesOnly || distribution.editable !== undefined) &&
       !(selection.skipStandardLibrary && STANDARD_LIBRARY.has(distribution.key)),
   );
-}
-
-/** pip's `dist_is_local`: always outside a virtual environment, else when it lies below `sys.prefix`. */
-export function isLocal(distribution: Installed, environment: Environment): boolean {
-  return (
-    !environment.isVirtual ||
-    isInside(distribution.location, environment.facts.prefix) ||
-    isInside(distribution.location, environment.root)
-  );
-}
-
-function isInside(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(join(folder, "/"));
 }
 
 /** What is left when these projects are taken out. */

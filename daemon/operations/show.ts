@@ -1,9 +1,10 @@
 import type { Environment } from "../python/environment.ts";
 import type { Installed } from "../python/installed.ts";
 import { normalizeName } from "../standards/name.ts";
+import type { Call } from "../std/call.ts";
 import { dependenciesIfValid } from "./dependencies.ts";
 import type { Parts } from "./parts.ts";
-import { selectInstalled } from "./select-installed.ts";
+import { EVERYTHING, selectInstalled } from "./select-installed.ts";
 
 /** What `show` says of one distribution; fields as METADATA has them. */
 export interface ShownPackage {
@@ -22,15 +23,8 @@ export interface ShowResult {
 }
 
 /** Looks packages up by name, in the order of the names, repeated ones repeatedly. */
-export function showPackages(parts: Parts, environment: Environment, names: readonly string[]): ShowResult {
-  const distributions = selectInstalled(parts, environment, {
-    local: false,
-    user: false,
-    paths: [],
-    editablesOnly: false,
-    includeEditables: true,
-    skipStandardLibrary: false,
-  });
+export function showPackages(parts: Parts, environment: Environment, names: readonly string[], call: Call): ShowResult {
+  const distributions = selectInstalled(parts, environment, EVERYTHING, call);
   const byKey = new Map(distributions.map((distribution) => [distribution.key, distribution]));
   const keys = names.map(normalizeName);
   return {

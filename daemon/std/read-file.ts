@@ -1,4 +1,5 @@
-import { readFileSync, statSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { errnoOf, PipdError } from "./errors.ts";
 
 /**
@@ -25,5 +26,17 @@ export function kindOfPath(path: string): "file" | "folder" | undefined {
     return statSync(path).isDirectory() ? "folder" : "file";
   } catch {
     return undefined;
+  }
+}
+
+/** Whether this process may make files in a folder, or in the nearest parent that exists. */
+export function isWritableFolder(path: string): boolean {
+  for (let folder = path; ; folder = dirname(folder)) {
+    try {
+      accessSync(folder, constants.W_OK);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" || folder === dirname(folder)) return false;
+    }
   }
 }

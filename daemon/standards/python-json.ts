@@ -1,3 +1,5 @@
+import { pythonJsonString } from "./python-lines.ts";
+
 /** A value that JSON can carry. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 
@@ -31,7 +33,5 @@ function write(value: Json, options: PythonJsonOptions, depth: number): string {
 }
 
 function writeString(text: string, ascii: boolean): string {
-  const quoted = JSON.stringify(text);
-  if (!ascii) return quoted;
-  return quoted.replace(/[\u007F-\uFFFF]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return ascii ? pythonJsonString(text) : JSON.stringify(text);
 }

@@ -1,0 +1,152 @@
+import { type Compiler, linkByteCode } from "../install/compile.ts";
+import { type Plan, planInstall, type WheelInstall } from "../install/plan.ts";
+import { readTargetFolder, retarget } from "../install/retarget.ts";
+import { scriptsNotOnPathWarning } from "../install/scripts.ts";
+import { type InstallTarget, installTarget, realPathAsFarAsItExists } from "../install/target.ts";
+import { type Applied, applyPlan } from "../install/transaction.ts";
+import { planUninstall, type UninstallPlan } from "../install/uninstall.ts";
+import { loadWheelContent } from "../install/wheel-content.ts";
+import type { Environment } from "../python/environment.ts";
+import type { InstalledSet } from "../python/installed.ts";
+import type { DirectUrl } from "../standards/direct-url.ts";
+import type { StoredWheel } from "../store/wheel-store.ts";
+import type { Chosen } from "./choose-installations.ts";
+import { warnAboutConflicts } from "./conflicts.ts";
+import type { Task } from "./install.ts";
+import { removalScopeOf } from "./removal-scope.ts";
+
+/** Plans and applies what was chosen, in one transaction, and says so in pip's words. `stored` has the wheels in the order of `chosen`. */
+export async function applyInstallation(
+  task: Task,
+  chosen: readonly Chosen[],
+  stored: readonly StoredWheel[],
+  installed: InstalledSet,
+): Promise<void> {
+  const { parts, params, environment, location, call } = task;
+  const say = (text: string): void => call.reporter.message("info", text);
+  const { facts } = environment;
+  const linkMode = params.linkMode === "clone" ? "auto" : params.linkMode;
+  const target = installTarget(facts, location.request, call, linkMode);
+  const compilesNow = params.compile && (!parts.background.allowed || params.sources.cacheDir === false);
+  if (compilesNow) await compileAll(parts.compiler, stored, environment, call.signal);
+  const removals = planRemovals(chosen, environment);
+  const wheels = chosen.map((one, index): WheelInstall => wheelInstall(one, stored[index]!, target));
+  for (const { manifest } of stored) for (const warning of manifest.warnings) call.reporter.message("warning", warning);
+  const { plan, warnings } = targeted(
+    planInstall({ target, removals: [...removals.values()], wheels, compile: params.compile }),
+    target,
+    task,
+  );
+  say(`Installing collected packages: ${chosen.map(({ name }) => name).join(", ")}`);
+  const applied = await applyPlan(plan, target, call, {
+    pool: parts.pool,
+    trash: trashTime(removals.values(), parts.background.allowed),
+    adviseUser: !environment.isVirtual,
+  });
+  for (const [one, removal] of removals) {
+    say(`  Attempting uninstall: ${one.name}`);
+    say(`    Found existing installation: ${removal.name} ${removal.version}`);
+    say(`    Uninstalling ${removal.name}-${removal.version}:`);
+    say(`      Successfully uninstalled ${removal.name}-${removal.version}`);
+  }
+  for (const warning of warnings) call.reporter.message("warning", warning);
+  if (params.warnScriptLocation && location.isCurrentEnvironment) warnAboutScripts(applied, environment, task);
+  if (params.warnConflicts && !params.noDeps && location.isCurrentEnvironment)
+    warnAboutConflicts(chosen, stored, installed, environment, call);
+  say(`Successfully installed ${summary(chosen, stored)}`);
+  const isLater = applied.wheels.some(({ byteCode }) => byteCode === "later");
+  parts.background.later(environment.root, async (signal) => {
+    await applied.emptyTrash();
+    if (isLater) await bringByteCode(task, target, applied, signal);
+  });
+}
+
+/** Deleting thousands of files takes longer than anybody wants to wait for. */
+function trashTime(removals: Iterable<UninstallPlan>, backgroundAllowed: boolean): "now" | "later" {
+  const paths = [...removals].reduce((sum, removal) => sum + removal.paths.length, 0);
+  return backgroundAllowed && paths > MANY_PATHS ? "later" : "now";
+}
+
+const MANY_PATHS = 2000;
+
+function planRemovals(chosen: readonly Chosen[], environment: Environment): ReadonlyMap<Chosen, UninstallPlan> {
+  const scope = removalScopeOf(environment);
+  const removals = new Map<Chosen, UninstallPlan>();
+  for (const one of chosen) {
+    if (one.replaces === undefined) continue;
+    const plan = planUninstall(one.replaces, scope);
+    if (plan.notice === undefined) removals.set(one, plan);
+  }
+  return removals;
+}
+
+function wheelInstall({ resolved, name }: Chosen, wheel: StoredWheel, target: InstallTarget): WheelInstall {
+  return {
+    wheel,
+    content: loadWheelContent(wheel, target.cacheTag),
+    name,
+    requested: resolved.isUserRequested,
+    directUrl: directUrlOf(resolved, wheel),
+  };
+}
+
+/** Where a wheel that was named by URL or path came from (PEP 610). */
+function directUrlOf({ candidate }: Chosen["resolved"], wheel: StoredWheel): DirectUrl | undefined {
+  if (candidate.source.kind !== "direct") return undefined;
+  const url = candidate.source.direct.url.replace(/#.*$/, "");
+  return { url, archiveInfo: { hashes: { sha256: wheel.sha256 } } };
+}
+
+/** `--target` is planned in a home of its own and then moved. */
+function targeted(
+  plan: Plan,
+  target: InstallTarget,
+  { location, params }: Task,
+): { readonly plan: Plan; readonly warnings: readonly string[] } {
+  if (location.targetFolder === undefined) return { plan, warnings: [] };
+  return retarget(plan, target, location.targetFolder, readTargetFolder(location.targetFolder), params.upgrade);
+}
+
+async function compileAll(
+  compiler: Compiler,
+  stored: readonly StoredWheel[],
+  { facts }: Environment,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(stored.map((wheel) => compiler.compileInStore(wheel, facts, signal)));
+}
+
+/** After the command has been answered: compile in the store, link into the environment, wheel by wheel. */
+async function bringByteCode(
+  { parts, environment }: Task,
+  target: InstallTarget,
+  applied: Applied,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const wheel of applied.wheels) {
+    if (wheel.byteCode !== "later") continue;
+    if (signal.aborted) return;
+    await parts.compiler.compileInStore(wheel.wheel, environment.facts, signal);
+    await linkByteCode(target, wheel, signal);
+  }
+}
+
+function warnAboutScripts({ wheels }: Applied, { executable }: Environment, { call }: Task): void {
+  for (const { consoleScripts } of wheels) {
+    const warning = scriptsNotOnPathWarning(consoleScripts, {
+      executable,
+      path: call.env["PATH"],
+      realPath: realPathAsFarAsItExists,
+    });
+    if (warning !== undefined) call.reporter.message("warning", warning);
+  }
+}
+
+/** `a-1.0 b-2.0`, by name; names as asked for, versions as the wheels have them. */
+function summary(chosen: readonly Chosen[], stored: readonly StoredWheel[]): string {
+  const items = chosen.map(({ name }, index) => ({ name, version: stored[index]?.manifest.version ?? "" }));
+  return items
+    .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+    .map(({ name, version }) => `${name}-${version}`)
+    .join(" ");
+}

@@ -1,0 +1,99 @@
+import type { ProjectFile } from "../index/project-files.ts";
+import type { RequestedBy, Resolution, Resolved } from "../resolver/ports.ts";
+import type { NormalizedName } from "../standards/name.ts";
+import type { Call } from "../std/call.ts";
+import { pathOfFileUrl } from "../std/file-url.ts";
+import type { WheelStore } from "../store/wheel-store.ts";
+import { type Chosen, isSkippedWheel } from "./choose-installations.ts";
+import { formatSize } from "./format-size.ts";
+import { type DirectWheels, fileOf } from "./resolve-requirements.ts";
+import { type Satisfied, withoutMarker } from "./satisfied.ts";
+
+/** What `install` tells a person, in pip's words. */
+export interface Messages {
+  alreadySatisfied(satisfied: Satisfied): void;
+  resolved(resolution: Resolution, chosen: readonly Chosen[], directs: DirectWheels): void;
+  fetching(file: ProjectFile, store: WheelStore): void;
+  wouldInstall(chosen: readonly Chosen[]): void;
+}
+
+export function createMessages(call: Call): Messages {
+  const say = (text: string): void => call.reporter.message("info", text);
+  const alreadySatisfied = ({ requirement, installed, from }: Satisfied): void => {
+    const text = withoutMarker(requirement);
+    say(
+      `Requirement already satisfied: ${text} in ${shownPath(installed.location, call)}${from === "" ? "" : ` (from ${from})`} (${installed.version})`,
+    );
+  };
+  return {
+    alreadySatisfied,
+    resolved: (resolution, chosen, directs) => {
+      const byKey = new Map(resolution.candidates.map((resolved) => [resolved.candidate.key, resolved]));
+      for (const resolved of resolution.candidates.toSorted((a, b) => a.ordinal - b.ordinal)) {
+        const { source } = resolved.candidate;
+        const by = resolved.requestedBy[0];
+        if (by === undefined) continue;
+        const from = originOf(by, byKey);
+        if (source.kind === "installed")
+          alreadySatisfied({ requirement: by.requirement, installed: source.installed, from });
+        else collecting(resolved, by, from, fileOf(resolved.candidate, directs), call);
+        if (isSkippedWheel(resolved, chosen)) {
+          say(
+            `${resolved.candidate.name} is already installed with the same version as the provided wheel. Use --force-reinstall to force an installation of the wheel.`,
+          );
+        }
+      }
+    },
+    fetching: (file, store) => {
+      if (pathOfFileUrl(file.url) !== undefined) return;
+      const sha256 = file.hashes["sha256"];
+      const isStored = sha256 !== undefined && store.find(sha256) !== undefined;
+      say(
+        `${isStored ? "Using cached" : "Downloading"} ${file.filename}${file.size === undefined ? "" : ` (${formatSize(file.size)})`}`,
+      );
+    },
+    wouldInstall: (chosen) => {
+      const items = chosen
+        .map(({ resolved: { candidate } }) => `${candidate.name}-${candidate.version.text}`)
+        .toSorted();
+      if (items.length > 0) say(`Would install ${items.join(" ")}`);
+    },
+  };
+}
+
+function collecting({ candidate }: Resolved, by: RequestedBy, from: string, file: ProjectFile, call: Call): void {
+  const path = pathOfFileUrl(file.url);
+  const suffix = from === "" ? "" : ` (from ${from})`;
+  const text = withoutMarker(by.requirement);
+  const what = candidate.source.kind === "direct" && path === undefined ? candidate.source.direct.shownUrl : text;
+  call.reporter.message(
+    "info",
+    path === undefined ? `Collecting ${what}${suffix}` : `Processing ${shownPath(path, call)}${suffix}`,
+  );
+}
+
+/** pip's `from_path`: the requirement that brought a project in, and what brought that in, up to the user. */
+function originOf(by: RequestedBy, byKey: ReadonlyMap<NormalizedName, Resolved>): string {
+  const texts: string[] = [];
+  const seen = new Set<NormalizedName>();
+  let current: RequestedBy | undefined = by;
+  while (current !== undefined) {
+    if (current.by === undefined) {
+      if (current.origin !== "") texts.push(current.origin);
+      break;
+    }
+    const key: NormalizedName = current.by.key;
+    if (seen.has(key)) break;
+    seen.add(key);
+    const parent: RequestedBy | undefined = byKey.get(key)?.requestedBy[0];
+    if (parent === undefined) break;
+    texts.push(withoutMarker(parent.requirement));
+    current = parent;
+  }
+  return texts.join("->");
+}
+
+/** A path below the caller's folder is shown relative to it, as pip's `display_path`. */
+function shownPath(path: string, { cwd }: Call): string {
+  return path.startsWith(`${cwd}/`) ? `.${path.slice(cwd.length)}` : path;
+}

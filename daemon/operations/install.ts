@@ -1,0 +1,245 @@
+import { hasOpenJournal } from "../install/journal.ts";
+import { recoverTransactions } from "../install/transaction.ts";
+import type { Environment } from "../python/environment.ts";
+import type { InstalledSet } from "../python/installed.ts";
+import type { Resolution } from "../resolver/ports.ts";
+import { resolve } from "../resolver/resolve.ts";
+import { formatControlOf } from "../standards/format-control.ts";
+import type { Call } from "../std/call.ts";
+import { PipdError } from "../std/errors.ts";
+import type { StoredWheel } from "../store/wheel-store.ts";
+import { applyInstallation } from "./apply-installation.ts";
+import { type Chosen, chooseInstallations } from "./choose-installations.ts";
+import { type Gathered, gatherRequirements } from "./gather-requirements.ts";
+import { indexSourcesOf, lookingLines } from "./index-sources.ts";
+import { type InstallLocation, locate } from "./install-location.ts";
+import { createMessages } from "./install-messages.ts";
+import type { InstallParams } from "./install-params.ts";
+import { installReport, writeReport } from "./install-report.ts";
+import type { Caches, Parts } from "./parts.ts";
+import {
+  createDirectWheels,
+  type DirectWheels,
+  fileOf,
+  type ResolutionContext,
+  resolveInput,
+  resolverPorts,
+  rootRequirements,
+} from "./resolve-requirements.ts";
+import { warnAboutRoot } from "./root-warning.ts";
+import { findSatisfied } from "./satisfied.ts";
+
+/** How a command gives text that is its result, whatever the verbosity (`--report -`). */
+export type Print = (text: string) => void;
+
+/**
+ * Installs what is asked for, in pip's steps and words: gather, look at what is installed, resolve, fetch, plan, apply.
+ * A command that finds everything satisfied asks no index and takes no lock.
+ * @throws PipdError and ResolutionError with what a person must know; the environment is then as it was
+ */
+export async function installPackages(
+  parts: Parts,
+  params: InstallParams,
+  findEnvironment: () => Promise<Environment>,
+  call: Call,
+  print: Print,
+): Promise<void> {
+  const environment = await findEnvironment();
+  const caches = parts.caches(params.sources.cacheDir === false ? undefined : params.sources.cacheDir);
+  const gathered = await gather(params, caches, call);
+  const location = locate(params, environment, call);
+  const task: Task = { parts, params, environment, caches, gathered, location, call, print };
+  const context = contextOf(task);
+  for (const line of lookingLines(context.sources)) call.reporter.message("info", line);
+  if (!params.dryRun && !isBusy(task) && (await isSatisfied(task, context))) return;
+  if (params.dryRun) await resolveAndInstall(task, context);
+  else await underLock(task, () => resolveAndInstall(task, context));
+  if (params.warnRoot && !params.dryRun) warnAboutRoot(parts, environment, call);
+}
+
+/** One `install` on its way. */
+export interface Task {
+  readonly parts: Parts;
+  readonly params: InstallParams;
+  readonly environment: Environment;
+  readonly caches: Caches;
+  readonly gathered: Gathered;
+  readonly location: InstallLocation;
+  readonly call: Call;
+  readonly print: Print;
+}
+
+async function gather(params: InstallParams, caches: Caches, call: Call): Promise<Gathered> {
+  const none = {
+    indexUrl: undefined,
+    extraIndexUrls: [],
+    findLinks: [],
+    noIndex: false,
+    pre: false,
+    preferBinary: false,
+    formatChoices: [],
+    trustedHosts: [],
+  };
+  const fetch = async (url: string): Promise<Uint8Array> =>
+    new TextEncoder().encode(await caches.index.text(url, indexSourcesOf(params.sources, none, call), call));
+  const gathered = await gatherRequirements(params.inputs, fetch, call);
+  if (gathered.wanted.length > 0) return gathered;
+  const files = params.inputs.requirementFiles;
+  if (files.length === 0)
+    throw new PipdError(
+      "no-requirements",
+      'You must give at least one requirement to install (see "pip help install")',
+    );
+  call.reporter.message("warning", `Requirements file [${files.join(", ")}] contains no requirements`);
+  return gathered;
+}
+
+function contextOf({ parts, params, environment, caches, gathered, call }: Task): ResolutionContext {
+  return {
+    parts,
+    params,
+    environment,
+    index: caches.index,
+    memory: caches.memory,
+    sources: indexSourcesOf(params.sources, gathered.options, call),
+    formats: formatControlOf([...params.formatChoices, ...gathered.options.formatChoices]),
+    pre: params.pre || gathered.options.pre,
+    call,
+  };
+}
+
+/** Whether a change of the environment is under way or was interrupted: what is seen now may be half of it. */
+function isBusy({ parts, environment }: Task): boolean {
+  return parts.locks.isHeld(environment.root) || hasOpenJournal(environment.root);
+}
+
+/** The answer from memory: everything asked for is there. */
+async function isSatisfied(task: Task, context: ResolutionContext): Promise<boolean> {
+  const { parts, params, environment, gathered, location, call } = task;
+  const asksIndex = params.upgrade || params.forceReinstall || location.ignoresInstalled || params.report !== undefined;
+  const isNamed = [...gathered.wanted, ...gathered.constraints].every(
+    ({ wants }) => wants.kind === "requirement" && wants.requirement.url === undefined,
+  );
+  if (asksIndex || !isNamed) return false;
+  const silent: ResolutionContext = {
+    ...context,
+    call: { ...call, reporter: { message: () => {}, progress: () => {} } },
+  };
+  const directs = createDirectWheels(silent);
+  const roots = await rootRequirements(gathered.wanted, directs, silent);
+  const constraints = await rootRequirements(gathered.constraints, directs, silent);
+  const installed = parts.installed.installed(environment);
+  const satisfied = findSatisfied(roots, constraints, installed.byKey, environment, !params.noDeps);
+  if (satisfied === undefined) return false;
+  await rootRequirements(gathered.wanted, directs, context);
+  const messages = createMessages(call);
+  for (const one of satisfied) messages.alreadySatisfied(one);
+  return true;
+}
+
+async function underLock(
+  { parts, params, environment, location, call }: Task,
+  work: () => Promise<void>,
+): Promise<void> {
+  const root = location.targetFolder ?? location.request.prefix ?? location.request.root ?? environment.root;
+  const owner = { pid: parts.pid, command: params.command };
+  await parts.locks.withEnvironment(
+    root,
+    owner,
+    call,
+    async () => {
+      await parts.background.stop(environment.root);
+      const repaired = await recoverTransactions([root], call);
+      if (repaired !== undefined) call.reporter.message("warning", repaired);
+      await work();
+    },
+    { noWait: params.noWait },
+  );
+}
+
+async function resolveAndInstall(task: Task, context: ResolutionContext): Promise<void> {
+  const { parts, params, environment, location, gathered, call } = task;
+  const directs = createDirectWheels(context);
+  const requirements = await rootRequirements(gathered.wanted, directs, context);
+  const constraints = await rootRequirements(gathered.constraints, directs, context);
+  const installed: InstalledSet = parts.installed.installed(environment);
+  const input = resolveInput(requirements, constraints, installed, location.ignoresInstalled, context);
+  const resolution = await resolveShowingProgress(() => resolve(input, resolverPorts(directs, context), call), call);
+  const messages = createMessages(call);
+  const chosen = chooseInstallations(resolution, installed.byKey, {
+    force: params.forceReinstall,
+    ignoresInstalled: location.ignoresInstalled,
+  });
+  messages.resolved(resolution, chosen, directs);
+  if (params.report !== undefined) await report(task, context, directs, chosen);
+  if (params.dryRun) return messages.wouldInstall(chosen);
+  if (chosen.length === 0) return;
+  const wheels = await fetchAll(task, directs, chosen);
+  try {
+    await applyInstallation(task, chosen, wheels.stored, installed);
+  } finally {
+    await wheels.release();
+  }
+}
+
+async function resolveShowingProgress(work: () => Promise<Resolution>, call: Call): Promise<Resolution> {
+  call.reporter.progress({ phase: "resolve" });
+  try {
+    return await work();
+  } finally {
+    call.reporter.progress({ phase: "resolve", finished: true });
+  }
+}
+
+async function report(
+  { params, environment, print, call }: Task,
+  context: ResolutionContext,
+  directs: DirectWheels,
+  chosen: readonly Chosen[],
+): Promise<void> {
+  const text = await installReport(environment, chosen, directs, context);
+  if (params.report === "-") print(`${text}\n`);
+  else if (params.report !== undefined) writeReport(params.report, text, call);
+}
+
+interface FetchedWheels {
+  readonly stored: readonly StoredWheel[];
+  readonly release: () => Promise<void>;
+}
+
+/** Brings all wheels into the store at once; what one of them lacks cancels the others. */
+async function fetchAll(
+  { params, caches, call }: Task,
+  directs: DirectWheels,
+  chosen: readonly Chosen[],
+): Promise<FetchedWheels> {
+  const temporary = params.sources.cacheDir === false ? caches.temporaryStore() : undefined;
+  const store = temporary?.store ?? caches.store;
+  const messages = createMessages(call);
+  const failed = new AbortController();
+  const shared: Call = { ...call, signal: AbortSignal.any([call.signal, failed.signal]) };
+  const holds: Disposable[] = [];
+  const fetchOne = async (one: Chosen): Promise<StoredWheel> => {
+    const file = fileOf(one.resolved.candidate, directs);
+    messages.fetching(file, store);
+    const wheel = await caches.fetcher.fetchWheel(file, shared, { store });
+    holds.push(store.hold(wheel.sha256));
+    return wheel;
+  };
+  const release = async (): Promise<void> => {
+    for (const hold of holds) hold[Symbol.dispose]();
+    await temporary?.remove();
+  };
+  const fetches = chosen.map((one) =>
+    fetchOne(one).catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    }),
+  );
+  const settled = await Promise.allSettled(fetches);
+  const failure = settled.find((outcome) => outcome.status === "rejected");
+  if (failure === undefined)
+    return { stored: settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : [])), release };
+  await release();
+  throw failed.signal.reason ?? failure.reason;
+}

@@ -1,0 +1,31 @@
+import type { PackageIndex } from "../index/package-index.ts";
+import type { ProjectFile } from "../index/project-files.ts";
+import { type CoreMetadata, parseMetadataFields } from "../standards/metadata.ts";
+import type { Call } from "../std/call.ts";
+
+/** Parsed metadata of wheels by their hash: it never changes, and what is derived from the object stays with it. */
+export interface MetadataMemory {
+  /** The header fields of a wheel's metadata (no description), from memory or from the index. */
+  fields(file: ProjectFile, index: PackageIndex, call: Call): Promise<CoreMetadata> | CoreMetadata;
+}
+
+/** A few kilobytes each. */
+const MOST = 4000;
+
+export function createMetadataMemory(): MetadataMemory {
+  const known = new Map<string, CoreMetadata>();
+  const keep = (sha256: string, metadata: CoreMetadata): CoreMetadata => {
+    known.set(sha256, metadata);
+    if (known.size > MOST) for (const oldest of [...known.keys()].slice(0, MOST / 10)) known.delete(oldest);
+    return metadata;
+  };
+  return {
+    fields: (file, index, call) => {
+      const sha256 = file.hashes["sha256"];
+      const found = sha256 === undefined ? undefined : known.get(sha256);
+      if (found !== undefined) return found;
+      const read = index.metadata(file, call).then(parseMetadataFields);
+      return sha256 === undefined ? read : read.then((metadata) => keep(sha256, metadata));
+    },
+  };
+}
