@@ -71,7 +71,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
 
 /** Words of the ambient world: below main everything of this kind is a parameter. */
 const AMBIENT =
-  /\bprocess\.(env|cwd|argv|stdout|stderr|stdin|umask|chdir|exit)\b|\bDate\.now\(|\bnew Date\(\)|\bfetch\(\s*["'`u]|\bconsole\./;
+  /\bprocess\.(env|cwd|argv|stdout|stderr|stdin|umask|chdir|exit)\b|\bDate\.now\(|\bnew Date\(\)|\bfetch\(\s*["'`u]|\bconsole\.(log|error|warn|info)\(/;
 const AMBIENT_ALLOWED = new Set(["daemon/main.ts", "daemon/worker.ts"]);
 /** Folders of the running process itself, where some of it is the point. */
 const AMBIENT_ALLOWED_FOLDERS = new Set(["client"]);
