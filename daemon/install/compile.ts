@@ -194,20 +194,21 @@ export async function linkByteCode(
   const byteCode = cacheTag === undefined ? undefined : compiledSources(installed.wheel, cacheTag);
   if (cacheTag === undefined || byteCode === undefined) return 0;
   const method = chooseMethod(linkMode === "copy" ? "copy" : "hardlink", umask, undefined, "");
-  const count = { linked: 0, copied: 0 };
+  let linked = 0;
   const content = { scripts: new Map<string, Uint8Array>(), byteCode };
   let done = 0;
   for (const { from, to, names } of storedByteCode({ wheel: installed.wheel, content }, installed.sources, cacheTag)) {
     for (const [index, name] of names.entries()) {
       if (++done % LINKS_AT_ONCE === 0) await setImmediate();
-      if (signal.aborted || recordStamp(installed.infoFolder) !== installed.stamp) return count.linked + count.copied;
+      if (signal.aborted || recordStamp(installed.infoFolder) !== installed.stamp) return linked;
       try {
         if (index === 0) makeFolder(to, folderMode(umask));
-        placeFile(`${from}/${name}`, `${to}/${name}`, method, umask, count);
+        placeFile(`${from}/${name}`, `${to}/${name}`, method, umask);
+        linked += 1;
       } catch {
         // There already, or the source's folder has gone, or the disk is full: Python compiles for itself then.
       }
     }
   }
-  return count.linked + count.copied;
+  return linked;
 }

@@ -41,8 +41,8 @@ export interface ShardFailure {
 
 /** Errors come back as a value: their properties do not survive the way out of a worker. */
 export interface ShardResult {
-  readonly linked: number;
-  readonly copied: number;
+  /** Linked, copied and written. */
+  readonly files: number;
   readonly failure: ShardFailure | undefined;
 }
 
@@ -58,7 +58,7 @@ const METHOD_UNUSABLE = new Set(["EXDEV", "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENO
  */
 export function linkShard(shard: LinkShard): ShardResult {
   const stop = new Int32Array(shard.stop);
-  const count = { linked: 0, copied: 0 };
+  let files = 0;
   let path = "";
   try {
     for (path of shard.folders) makeFolder(path, folderMode(shard.umask));
@@ -66,17 +66,19 @@ export function linkShard(shard: LinkShard): ShardResult {
     for (const { from, to, names } of shard.groups) {
       for (const name of names) {
         path = `${to}/${name}`;
-        if (Atomics.load(stop, 0) !== 0) return { ...count, failure: { errno: "ABORTED", path } };
-        method = placeFile(`${from}/${name}`, path, method, shard.umask, count);
+        if (Atomics.load(stop, 0) !== 0) return { files, failure: { errno: "ABORTED", path } };
+        method = placeFile(`${from}/${name}`, path, method, shard.umask);
+        files += 1;
       }
     }
     for (const write of shard.writes) {
       path = write.path;
       writeNewFile(path, write.content, write.mode);
+      files += 1;
     }
-    return { ...count, failure: undefined };
+    return { files, failure: undefined };
   } catch (error) {
-    return { ...count, failure: { errno: errnoOf(error) ?? String(error), path } };
+    return { files, failure: { errno: errnoOf(error) ?? String(error), path } };
   }
 }
 
@@ -94,31 +96,17 @@ export function makeFolder(path: string, mode: number): void {
 }
 
 /** Places one file under a name that must be free; returns the method to use for the next one. @throws the system's error. */
-export function placeFile(
-  from: string,
-  to: string,
-  method: LinkMethod,
-  umask: number,
-  count: { linked: number; copied: number },
-): LinkMethod {
-  if (method === "copy") {
-    copyWithMode(from, to, umask);
-    count.copied += 1;
-    return method;
-  }
+export function placeFile(from: string, to: string, method: LinkMethod, umask: number): LinkMethod {
   try {
     if (method === "hardlink") linkSync(from, to);
-    else cloneFile(from, to);
-    count.linked += 1;
+    else if (method === "reflink") cloneFile(from, to);
+    else copyWithMode(from, to, umask);
     return method;
   } catch (error) {
     const errno = errnoOf(error) ?? "";
-    if (errno === "EMLINK") {
-      placeFile(from, to, "copy", umask, count);
-      return method;
-    }
-    if (!METHOD_UNUSABLE.has(errno)) throw error;
-    return placeFile(from, to, method === "reflink" ? "hardlink" : "copy", umask, count);
+    if (method === "copy" || !(errno === "EMLINK" || METHOD_UNUSABLE.has(errno))) throw error;
+    const used = placeFile(from, to, method === "reflink" ? "hardlink" : "copy", umask);
+    return errno === "EMLINK" ? method : used;
   }
 }
 

@@ -56,17 +56,17 @@ export async function placeFiles(work: readonly FolderWork[], options: LinkOptio
   const { pool } = options;
   const shardOf = (folders: readonly FolderWork[]): LinkShard => makeShard(folders, options, stop);
   if (pool === undefined || total <= FEW_FILES) {
-    const { linked, copied, failure } = linkShard(shardOf(work));
-    options.progress(total);
-    return { files: linked + copied, failures: failure === undefined ? [] : [failure] };
+    const { files, failure } = linkShard(shardOf(work));
+    options.progress(files);
+    return { files, failures: failure === undefined ? [] : [failure] };
   }
   options.signal.addEventListener("abort", halt, { once: true });
   let done = 0;
   const failures: ShardFailure[] = [];
   const run = async (shard: LinkShard): Promise<void> => {
     try {
-      const { linked, copied, failure } = await pool.run<ReturnType<typeof linkShard>>(shard);
-      done += linked + copied;
+      const { files, failure } = await pool.run<ReturnType<typeof linkShard>>(shard);
+      done += files;
       options.progress(done);
       if (failure !== undefined) failures.push(failure);
     } catch (error) {

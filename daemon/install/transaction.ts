@@ -76,14 +76,14 @@ export async function applyPlan(
   let wheels: Applied["wheels"];
   try {
     await writeJournal(folder, journal);
-    await moveAway(folder, moves, call.signal, options);
+    await moveAway(folder, moves, call.signal);
     files = await place(plan, changes, folder, target, call, options, foreign);
     wheels = plan.wheels.map((wheel) => ({ ...wheel, stamp: recordStamp(wheel.infoFolder) ?? "" }));
     call.signal.throwIfAborted();
     commitJournal(folder);
   } catch (error) {
     await undo(folder, foreign, error);
-    throw error;
+    throw inPipsWords(error, target.root, options);
   }
   const emptyTrash = (): Promise<void> => discard(folder);
   if (options.trash !== "later") await emptyTrash();
@@ -133,12 +133,7 @@ function describe({ wheels, removals }: Plan): string {
 const MOVES_AT_ONCE = 200;
 
 /** Renames everything into the trash; lets other work of the daemon in between. */
-async function moveAway(
-  folder: string,
-  moves: readonly string[],
-  signal: AbortSignal,
-  options: ApplyOptions,
-): Promise<void> {
+async function moveAway(folder: string, moves: readonly string[], signal: AbortSignal): Promise<void> {
   for (const [index, path] of moves.entries()) {
     if (index % MOVES_AT_ONCE === MOVES_AT_ONCE - 1) await setImmediate();
     signal.throwIfAborted();
@@ -147,8 +142,8 @@ async function moveAway(
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === "ENOENT") continue;
-      if (errno !== "EXDEV") throw inPipsWords(error, path, options);
-      inWords(options, path, () => moveByFile(folder, moves, index));
+      if (errno !== "EXDEV") throw error;
+      moveByFile(folder, moves, index);
       return;
     }
   }
