@@ -99,10 +99,9 @@ function scriptsOf(
   return scripts;
 }
 
-function callableOf({ name, module, attrs, extras }: ManifestEntryPoint, folder: string): Callable | undefined {
-  const value = `${module}${attrs === "" ? "" : `:${attrs}`}${extras.length === 0 ? "" : ` [${extras.join(",")}]`}`;
+function callableOf(entry: ManifestEntryPoint, folder: string): Callable | undefined {
   try {
-    return scriptOf({ group: "console_scripts", name, value, module, attrs, extras }, folder);
+    return scriptOf(entry, folder);
   } catch (error) {
     if (error instanceof InvalidText) throw new PipdError("invalid-entry-point", error.message, { cause: error });
     throw error;
