@@ -66,6 +66,8 @@ export interface Provider<S, V> {
   dependencies(name: string, version: V, view: View<S, V>): Dependencies<S> | Promise<Dependencies<S>>;
   /** A set with `version` and no other version that exists. Wider sets (up to the neighbours that exist) make shorter unions. */
   versionSet(name: string, version: V): S;
+  /** May decisions on `culprit` be made later because they stand in the way of `affected` again and again? Yes, if missing. */
+  canWithdraw?(culprit: string, affected: string): boolean;
   /** Would another decision on `name`, within `set`, be possible? Then it may be withdrawn in favour of a later package. */
   canReconsider?(name: string, set: S): boolean;
 }

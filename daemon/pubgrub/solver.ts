@@ -251,13 +251,16 @@ function blame<S, V>(run: Run<S, V>, name: string, blocking: readonly Dependency
 }
 
 function withdraw<S, V>(run: Run<S, V>, affected: string, culprits: Iterable<string>): void {
-  const real = [...culprits].filter((name) => name !== affected && name !== run.root);
-  let level = run.solution.decisions.length;
+  const { provider, solution, root } = run;
+  const real = [...culprits].filter(
+    (name) => name !== affected && name !== root && provider.canWithdraw?.(name, affected) !== false,
+  );
+  let level = solution.decisions.length;
   for (const name of run.order.recordConflict(affected, real)) {
-    const decided = run.solution.decisionLevel(name);
+    const decided = solution.decisionLevel(name);
     if (decided !== undefined) level = Math.min(level, decided - 1);
   }
-  if (level < run.solution.decisions.length) {
+  if (level < solution.decisions.length) {
     run.statistics.postponements += 1;
     backtrack(run, level);
   }

@@ -18,8 +18,8 @@ export interface Pressure {
 
 /** The requirements of everything decided, by project. Follows the solver's decisions forth and back. */
 export interface ActiveDemands {
-  /** Brings this up to date with the decisions. Costs as much as changed. */
-  follow(decisions: readonly Decision<Version>[]): void;
+  /** Brings this up to date with the decisions. Costs as much as changed. Gives the demands that came into force. */
+  follow(decisions: readonly Decision<Version>[]): readonly Demand[];
   of(key: NormalizedName): Pressure;
 }
 
@@ -66,12 +66,15 @@ export function createActiveDemands(
         last.demands.toReversed().forEach(pop);
         followed.pop();
       }
+      const added: Demand[] = [];
       for (let index = followed.length; index < decisions.length; index++) {
         const decision = decisions[index]!;
         const demands = demandsOf(decision);
         followed.push({ decision, demands });
         demands.forEach(push);
+        added.push(...demands);
       }
+      return added;
     },
     of(key) {
       let pressure = pressures.get(key);

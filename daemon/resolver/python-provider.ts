@@ -36,7 +36,7 @@ export interface PythonProvider extends Provider<VersionRange, Version> {
   readonly passedOver: ReadonlySet<NormalizedName>;
   policy(key: NormalizedName): VersionPolicy;
   /** Brings `policy` up to date with a finished solution. */
-  follow(decisions: readonly Decision<Version>[]): void;
+  follow(decisions: readonly Decision<Version>[]): unknown;
 }
 
 /** PubGrub's questions answered from indexes, the environment and the user's requirements, as pip would choose. */
@@ -92,7 +92,10 @@ export function createPythonProvider(world: World, attempt: Attempt): PythonProv
   /** Where a project stands among those to be decided: pip's preference, and above it what conflicts taught. */
   const rankOf = (key: NormalizedName, view: PythonView): number => {
     const preference = preferenceOf(world, key, active.of(key));
-    return view.isPromoted(key) ? preference - 1e9 : preference + 1e9 * view.lateness(key);
+    // Once there were conflicts, the user's own come first in any case: pip does not give the newest of them up for what others need.
+    const late = view.lateness(key);
+    if (late === 0 && world.userOrder.has(key) && view.orderRevision() > 0) return preference - 2e9;
+    return view.isPromoted(key) ? preference - 1e9 : preference + 1e9 * late;
   };
 
   /** The versions of a project that its extras leave, too. */
@@ -164,12 +167,7 @@ export function createPythonProvider(world: World, attempt: Attempt): PythonProv
     return view ? view.interval(version) : singletonRange(version);
   };
 
-  const take = (
-    name: string,
-    version: Version,
-    wanted: readonly Demand[],
-    view: PythonView,
-  ): Dependency<VersionRange>[] => {
+  const take = (name: string, version: Version, wanted: readonly Demand[]): Dependency<VersionRange>[] => {
     demands.set(identity(name, version), wanted);
     const list: Dependency<VersionRange>[] = [];
     for (const demand of wanted) {
@@ -180,18 +178,17 @@ export function createPythonProvider(world: World, attempt: Attempt): PythonProv
         const known = extras.get(demand.key) ?? new Set();
         extras.set(demand.key, known.add(extraPackage(demand.key, extra)));
       }
-      prefetcher.want(demand, view);
     }
     return list;
   };
-  const dependenciesOfRoot = (view: PythonView): Dependencies<VersionRange> => {
+  const dependenciesOfRoot = (): Dependencies<VersionRange> => {
     const exclusions: Exclusion<VersionRange>[] = [];
     for (const [key, { range, text, origin }] of world.constraints) {
       const reason: Reason = { kind: "constraint", text, origin };
       exclusions.push({ package: key, set: complementRange(range), reason });
     }
     const anyVersion = world.input.pythonVersion;
-    return { kind: "known", list: take(ROOT, anyVersion, demands.get(ROOT)!, view), exclusions };
+    return { kind: "known", list: take(ROOT, anyVersion, demands.get(ROOT)!), exclusions };
   };
   const prefetchFurther = (key: NormalizedName, version: Version, view: PythonView): void => {
     const count = (tries.get(key) ?? 0) + 1;
@@ -210,7 +207,7 @@ export function createPythonProvider(world: World, attempt: Attempt): PythonProv
     seen: (key) => views.get(key),
     follow: (decisions) => active.follow(decisions),
     choosePackage(view) {
-      active.follow(view.decisions);
+      for (const demand of active.follow(view.decisions)) prefetcher.want(demand, view);
       if (view.orderRevision() !== ranksRevision) {
         ranks.clear();
         ranksRevision = view.orderRevision();
@@ -239,7 +236,7 @@ export function createPythonProvider(world: World, attempt: Attempt): PythonProv
       return extra === undefined ? chooseProject(key, set, view) : chooseExtra(name, key, set, view);
     },
     async dependencies(name, version, view) {
-      if (name === ROOT) return dependenciesOfRoot(view);
+      if (name === ROOT) return dependenciesOfRoot();
       const { key, extra } = parsePackage(name);
       const of = candidate(key, version);
       if (extra === undefined) prefetchFurther(key, version, view);
@@ -248,12 +245,19 @@ export function createPythonProvider(world: World, attempt: Attempt): PythonProv
       const wanted = read.demands;
       const own = wanted.find((demand) => demand.key === key && !rangeContains(demand.range, version));
       if (own) return { kind: "unavailable", reason: { kind: "demand", demand: own } satisfies Reason };
-      const list = take(name, version, wanted, view);
+      const list = take(name, version, wanted);
       if (extra !== undefined) {
         const reason: Reason = { kind: "same-version" };
         list.unshift({ package: key, set: versionSet(key, version), key: `==${version.key}`, reason });
       }
       return { kind: "known", list };
+    },
+    canWithdraw(culprit, affected) {
+      // The user's projects are as new as can be, in the order of the user.
+      const order = world.userOrder.get(parsePackage(culprit).key);
+      return (
+        order === undefined || order > (world.userOrder.get(parsePackage(affected).key) ?? Number.POSITIVE_INFINITY)
+      );
     },
     canReconsider(name, set) {
       const { key } = parsePackage(name);

@@ -28,7 +28,7 @@ function parseSet(text: string): number {
   if (text.startsWith("!")) return ALL & ~parseSet(text.slice(1));
   const [first, last = first] = text.split("-").map(Number) as [number, number?];
   let set = 0;
-  for (let version = first; version <= (last as number); version++) set |= 1 << version;
+  for (let version = first; version <= last; version++) set |= 1 << version;
   return set;
 }
 
