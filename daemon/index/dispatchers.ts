@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { SecureContext } from "node:tls";
-import type * as Undici from "undici";
-import type { Dispatcher } from "undici";
+import type { Agent, buildConnector, Dispatcher, Pool, ProxyAgent } from "undici";
 import { PipdError } from "../std/errors.ts";
 import { createLruMap } from "../std/lru-map.ts";
 import type { NetworkSettings } from "./network-settings.ts";
@@ -17,7 +16,7 @@ export interface Dispatchers {
 
 export interface DispatcherOptions {
   /** Loads undici, with the first request: it takes 90 ms. */
-  readonly load: () => Promise<typeof Undici>;
+  readonly load: () => Promise<Undici>;
   /** Connections to a host that speaks HTTP/1.1. */
   readonly connections: number;
   /** Requests at once on an HTTP/2 connection. */
@@ -31,6 +30,13 @@ const MOST_DISPATCHERS = 8;
 /** Idle connections stay open that long, in milliseconds, unless the server says otherwise: the next command finds them warm. */
 const KEEP_ALIVE = 60_000;
 const H2_WINDOW = 4 * 1024 * 1024;
+
+interface Undici {
+  readonly Agent: typeof Agent;
+  readonly Pool: typeof Pool;
+  readonly ProxyAgent: typeof ProxyAgent;
+  readonly buildConnector: typeof buildConnector;
+}
 
 type Connect = (
   options: never,
@@ -90,7 +96,7 @@ interface Way {
   readonly options: DispatcherOptions;
 }
 
-function make(undici: typeof Undici, { proxy, trusted, context, network, options }: Way): Dispatcher {
+function make(undici: Undici, { proxy, trusted, context, network, options }: Way): Dispatcher {
   const tls = {
     ...(context === undefined ? {} : { secureContext: context }),
     rejectUnauthorized: !trusted,

@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { makePrivateFolder } from "../std/make-folder.ts";
 
 /** A file that is being fetched, in this process alone. */
 export interface PartialFile {
@@ -42,7 +43,7 @@ export function createPartialFiles(folder: string, clock: () => number): Partial
   const suffix = () => `${process.pid}-${claims++}`;
 
   function names(): readonly string[] {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makePrivateFolder(folder);
     const all = readdirSync(folder);
     if (!swept) {
       swept = true;

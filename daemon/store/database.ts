@@ -1,8 +1,9 @@
-import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { renameSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import type BetterSqlite3 from "better-sqlite3";
 import { errnoOf } from "../std/errors.ts";
+import { makePrivateFolder } from "../std/make-folder.ts";
 
 /** A connection to one of our SQLite files. Statements may be prepared and kept per connection (`WeakMap`). */
 export type Connection = BetterSqlite3.Database;
@@ -31,7 +32,7 @@ type Open = (path: string) => Connection;
 
 const IN_MEMORY = ":memory:";
 const CORRUPT = /^SQLITE_(?:CORRUPT|NOTADB)/;
-const UNWRITABLE = /^SQLITE_(?:FULL|READONLY|IOERR|CANTOPEN|PERM|NOLFS)/;
+const UNWRITABLE = /^SQLITE_(?:BUSY|FULL|READONLY|IOERR|CANTOPEN|PERM|NOLFS)/;
 /** How long another process may hold the file, in milliseconds. */
 const BUSY_TIMEOUT = 2_000;
 
@@ -115,7 +116,7 @@ interface Opened {
 function openSafely(path: string, open: Open, warnings: string[]): Opened {
   for (let attempt = 0; ; attempt++) {
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makePrivateFolder(dirname(path));
       return { connection: open(path), identity: identityOf(path) };
     } catch (error) {
       const code = errnoOf(error) ?? "";

@@ -1,6 +1,6 @@
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf, PipdError } from "../std/errors.ts";
+import { makePrivateFolder } from "../std/make-folder.ts";
 import { type Connection, connect } from "./database.ts";
 
 /** A lock that is held until it is released or this process ends, however it ends: the kernel frees it. */
@@ -21,7 +21,7 @@ const DECISION = 100;
 export function openExclusiveLock(path: string): ExclusiveLock | "busy" {
   let connection: Connection | undefined;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makePrivateFolder(dirname(path));
     connection = connect(path, DECISION);
     connection.pragma("journal_mode = MEMORY"); // Nothing is ever written, so the disk may be full.
     connection.exec("BEGIN EXCLUSIVE");
