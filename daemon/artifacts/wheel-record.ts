@@ -25,7 +25,7 @@ const STRONG_HASHES: Readonly<Record<string, string>> = {
 };
 
 export interface RecordVerdict {
-  /** By path, `<algorithm>=<urlsafe base64 without padding>`; empty for RECORD and its signatures. */
+  /** By path, as RECORD writes it; empty for RECORD and its signatures. */
   readonly hashes: ReadonlyMap<string, string>;
   readonly warnings: readonly string[];
 }
@@ -33,7 +33,7 @@ export interface RecordVerdict {
 /**
  * Compares RECORD with what was unpacked, as PEP 427 asks: every file except RECORD and its signatures is listed with a hash not weaker
  * than sha256, and has it. A listed file that is not there is only a warning (pip and uv install such wheels; nothing unverified gets in).
- * Sizes are not compared: the hash says more.
+ * Sizes are not compared: the hash says more. Digests in hex (gmsh's wheels) or with padding are read, too.
  * @throws PipdError "invalid-wheel".
  */
 export function verifyRecord(
@@ -43,46 +43,54 @@ export function verifyRecord(
 ): RecordVerdict {
   const { filename, distInfo, tree } = wheel;
   const unsigned = new Set(["RECORD", "RECORD.jws", "RECORD.p7s"].map((name) => `${distInfo}/${name}`));
-  const listed = new Map<string, string>();
+  const listed = new Map<string, ListedHash>();
   for (const row of parseRecord(record)) {
     if (unsigned.has(row.path)) continue;
-    const hash = strongHash(row, filename);
+    const hash = listedHash(row, filename);
     const before = listed.get(row.path);
-    if (before !== undefined && before !== hash)
+    if (before !== undefined && (before.algorithm !== hash.algorithm || before.digest !== hash.digest)) {
       throw invalidWheel(filename, "RECORD lists it twice, differently", row.path);
+    }
     listed.set(row.path, hash);
   }
   const hashes = new Map<string, string>();
   for (const file of files) {
-    const expected = unsigned.has(file.path) ? "" : listed.get(file.path);
+    if (unsigned.has(file.path)) continue;
+    const expected = listed.get(file.path);
     if (expected === undefined) throw invalidWheel(filename, "RECORD does not list a file of the archive", file.path);
-    listed.delete(file.path);
-    hashes.set(file.path, expected);
-    if (expected !== "" && expected !== digestOf(file, expected, tree)) {
+    if (expected.digest !== digestOf(file, expected.algorithm, tree)) {
       throw invalidWheel(filename, "the content does not have the hash that RECORD lists", file.path);
     }
+    listed.delete(file.path);
+    hashes.set(file.path, expected.text);
   }
   return { hashes, warnings: missingWarnings([...listed.keys()], filename) };
 }
 
-function strongHash({ path, hash: text }: RecordRow, filename: string): string {
-  const [algorithm = "", digest = ""] = text.split(/=(.*)/s);
-  if (text === "") throw invalidWheel(filename, "RECORD lists it without a hash", path);
-  if (STRONG_HASHES[algorithm.toLowerCase()] === undefined) {
-    throw invalidWheel(
-      filename,
-      `RECORD lists it with the hash ${JSON.stringify(algorithm)}, not sha256 or better`,
-      path,
-    );
-  }
-  return `${algorithm.toLowerCase()}=${digest.replace(/=+$/, "")}`;
+interface ListedHash {
+  /** As written. */
+  readonly text: string;
+  /** Node's name. */
+  readonly algorithm: string;
+  /** Urlsafe base64 without padding, whatever RECORD uses. */
+  readonly digest: string;
 }
 
-function digestOf(file: UnpackedFile, expected: string, tree: string): string {
-  if (expected.startsWith("sha256=")) return `sha256=${file.sha256}`;
-  const algorithm = expected.slice(0, expected.indexOf("="));
-  const content = readFileSync(join(tree, file.path));
-  return `${algorithm}=${hash(STRONG_HASHES[algorithm] ?? "", content, "base64url")}`;
+function listedHash({ path, hash: text }: RecordRow, filename: string): ListedHash {
+  if (text === "") throw invalidWheel(filename, "RECORD lists it without a hash", path);
+  const [name = "", written = ""] = text.split(/=(.*)/s);
+  const algorithm = STRONG_HASHES[name.toLowerCase()];
+  if (algorithm === undefined) {
+    throw invalidWheel(filename, `RECORD lists it with the hash ${JSON.stringify(name)}, not sha256 or better`, path);
+  }
+  if (!/^[\w+/-]+=*$/.test(written)) throw invalidWheel(filename, "RECORD lists it with a hash that is none", path);
+  const isHex = written.length >= 64 && /^[0-9a-f]+$/i.test(written);
+  return { text, algorithm, digest: Buffer.from(written, isHex ? "hex" : "base64").toString("base64url") };
+}
+
+function digestOf(file: UnpackedFile, algorithm: string, tree: string): string {
+  if (algorithm === "sha256") return file.sha256;
+  return hash(algorithm, readFileSync(join(tree, file.path)), "base64url");
 }
 
 function missingWarnings(missing: readonly string[], filename: string): string[] {

@@ -15,7 +15,7 @@ export interface ManifestFile {
   readonly path: string;
   /** Bytes. */
   readonly size: number;
-  /** As the wheel's RECORD has it, `sha256=<urlsafe base64 without padding>`; empty only for RECORD and its signatures. */
+  /** As the wheel's RECORD writes it, `sha256=<urlsafe base64 without padding>` as a rule; empty only for RECORD and its signatures. */
   readonly hash: string;
   /** The archive marks it as an executable regular file (pip's rule): mode 0755 in the store, else 0644. */
   readonly executable: boolean;
@@ -87,15 +87,19 @@ export function renderManifest(manifest: WheelManifest): string {
     dataFolder: dataFolder ?? null,
     directories: join(directories),
     paths: join(files.map((file) => file.path)),
-    hashes: join(
-      files.map(({ hash }) => (hash.startsWith(SHA256_PREFIX) ? hash.slice(SHA256_PREFIX.length) : hash || "-")),
-    ),
+    hashes: join(files.map((file) => shortHash(file.hash))),
     sizes: files.map((file) => file.size),
     flags: files
       .map((file) => String((file.executable ? EXECUTABLE : 0) + (file.pythonScript ? PYTHON_SCRIPT : 0)))
       .join(""),
   };
   return JSON.stringify(columns);
+}
+
+/** Without the usual prefix where what is left says so by having no "=" (padded ones keep it); "-" for none. */
+function shortHash(hash: string): string {
+  const digest = hash.startsWith(SHA256_PREFIX) ? hash.slice(SHA256_PREFIX.length) : hash;
+  return digest.includes("=") ? hash : digest || "-";
 }
 
 /** The manifest of a text form, or undefined when it is damaged or of another format: the wheel then counts as not stored. */

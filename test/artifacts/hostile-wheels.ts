@@ -186,6 +186,8 @@ const RECORDS: readonly HostileWheel[] = [
   recorded("with another sha512", changeRow({ hash: `sha512=${"A".repeat(86)}` }), /does not have the hash/),
   recorded("without a row", (rows) => rows.filter((row) => row.path !== INIT), /does not list.*demo\/__init__\.py/),
   recorded("without a hash", changeRow({ hash: "", size: "" }), /without a hash/),
+  recorded("with a hash of two words", changeRow({ hash: "sha256=a b" }), /a hash that is none/),
+  recorded("with an empty hash", changeRow({ hash: "sha256=" }), /a hash that is none/),
   recorded("with md5", changeRow({ hash: "md5=1B2M2Y8AsgTpgAmY7PhCfg" }), /"md5", not sha256 or better/),
   recorded("with sha1", changeRow({ hash: "sha1=2jmj7l5rSw0yVb_vlWAYkK_YBwk" }), /not sha256 or better/),
   recorded("with an unknown hash", changeRow({ hash: "crc=1" }), /not sha256 or better/),

@@ -152,7 +152,16 @@ describe("unpacking", () => {
       "metadata that spells name and version differently",
       { name: "demo-x", metadata: "Name: Demo.X\nVersion: 1.0.0\n" },
     ],
-    ["sha512 and padding in RECORD", { name: "demo", record: withSha512 }],
+    [
+      "sha512, hex and padding in RECORD, and keeps them as they are written",
+      { name: "demo", record: withOddHashes },
+      ({ manifest: { files } }) => {
+        assert.match(
+          files.map((file) => file.hash).join(" "),
+          /^sha256=[\w-]{43}= {2}sha256=[0-9a-f]{64} SHA512=[\w-]{86}==$/,
+        );
+      },
+    ],
     ["the same row twice in RECORD", { name: "demo", record: (rows) => [...rows, ...rows] }],
     ["wrong sizes in RECORD", { name: "demo", record: (rows) => rows.map((row) => ({ ...row, size: "7" })) }],
     ["no modules at all", { name: "demo", files: {} }],
@@ -227,10 +236,13 @@ function cp437Row(rows: Parameters<Rows>[0]): ReturnType<Rows> {
   return rows.map((row) => (row.path === "demo/__init__.py" ? { ...row, path: "demo/é.py" } : row));
 }
 
-function withSha512(rows: Parameters<Rows>[0]): ReturnType<Rows> {
+function withOddHashes(rows: Parameters<Rows>[0]): ReturnType<Rows> {
   const sha512 = createHash("sha512").update('__version__ = "1.0"\n').digest("base64url");
   return rows.map((row) => {
-    if (row.path === "demo/__init__.py") return { ...row, hash: `SHA512=${sha512}==` };
-    return { ...row, hash: row.hash === "" ? "" : `${row.hash}=` };
+    if (row.path.endsWith("WHEEL")) {
+      return { ...row, hash: `sha256=${Buffer.from(row.hash.slice(7), "base64url").toString("hex")}` };
+    }
+    if (row.path.endsWith("METADATA")) return { ...row, hash: `${row.hash}=` };
+    return row.hash === "" ? row : { ...row, hash: `SHA512=${sha512}==` };
   });
 }

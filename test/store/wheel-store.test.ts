@@ -73,7 +73,8 @@ describe("the wheel store", () => {
       files: [
         file,
         { ...file, path: "b", pythonScript: true },
-        { ...file, path: "c", executable: false, pythonScript: true },
+        { ...file, path: "c", hash: "sha256=abc-_=", executable: false, pythonScript: true },
+        { ...file, path: "d", hash: "sha256=abc-_" },
         { ...file, path: "d/RECORD", hash: "", size: 2 ** 40 },
       ],
       directories: ["d"],
