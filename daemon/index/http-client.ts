@@ -102,7 +102,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const raised = new Set<string>();
   const dispatchers = createDispatchers({
     // In the bundle a CommonJS package has its names on `default` alone.
-    load: async () => (await import("undici")).default as never,
+    load: async () => (await import("undici")).default,
     connections: concurrency,
     streams,
     onHttp2: (origin) => raised.add(origin),

@@ -17,7 +17,7 @@ import { rowsOf } from "./page-rows.ts";
 import type { ProjectFile, ProjectFiles } from "./project-files.ts";
 import { type Downloaded, requestOf } from "./reception.ts";
 import { createRemoteMetadata } from "./remote-metadata.ts";
-import { cacheKey, createSimplePages, statusError } from "./simple-index.ts";
+import { createSimplePages, digest, statusError } from "./simple-index.ts";
 import { createOncePerCall } from "./source-warnings.ts";
 import { createSources, type SourceAnswer } from "./sources.ts";
 import { createTransfers } from "./transfers.ts";
@@ -67,7 +67,7 @@ interface Merged {
 
 export function createPackageIndex({ http, cache, partialFolder, clock }: PackageIndexParts): PackageIndex {
   const once = createOncePerCall();
-  const pages = createSimplePages(http, cache);
+  const pages = createSimplePages(http, cache, clock);
   const sourcesAsked = createSources(pages, createLocalPages(clock), once);
   const transfers = createTransfers(http, partialFolder, clock);
   const remote = createRemoteMetadata(http, transfers);
@@ -103,7 +103,7 @@ export function createPackageIndex({ http, cache, partialFolder, clock }: Packag
     const { sha256 } = hashes;
     return sha256 === undefined
       ? undefined
-      : `${sha256} ${cacheKey(http.identity({ ...source, url }), new URL(url).origin)}`;
+      : `${sha256} ${digest(`${http.identity({ ...source, url })} ${new URL(url).origin}`)}`;
   }
 
   async function remoteMetadata(file: ProjectFile, call: Call): Promise<string> {
@@ -114,7 +114,7 @@ export function createPackageIndex({ http, cache, partialFolder, clock }: Packag
       metadataTexts.set(key, known);
       return known;
     }
-    const flight = key ?? cacheKey(http.identity(requestOf(file)), file.url);
+    const flight = key ?? `${http.identity(requestOf(file))} ${file.url}`;
     const text = await metadataFlights.run(flight, call.signal, (signal) => remote.read(file, { ...call, signal }));
     if (key !== undefined) {
       metadataTexts.set(key, text);

@@ -4,7 +4,7 @@ import { InvalidText } from "../standards/invalid-text.ts";
 import { PipdError } from "../std/errors.ts";
 import { createLruMap } from "../std/lru-map.ts";
 import { createSingleFlight } from "../std/single-flight.ts";
-import type { CacheRequest, HttpCache } from "../store/http-cache.ts";
+import type { CachedAnswer, CacheRequest, HttpCache, StoredAnswer } from "../store/http-cache.ts";
 import { withoutCredentials } from "./auth.ts";
 import { ACCEPT_ENCODING } from "./content-coding.ts";
 import { parseHtmlPage } from "./html-page.ts";
@@ -41,65 +41,72 @@ const CONTENT_TYPES =
   /^(?:application\/vnd\.pypi\.simple\.v1\+(?:json|html)|application\/json|text\/html|application\/xhtml\+xml)\b/i;
 
 interface Kept {
-  /** The text the rows were made of. */
-  readonly content: string;
-  readonly rows: PageRows;
+  /** Of the content the rows were made of, in the cache. */
+  readonly version: number;
+  /** Undefined: there is no such page. */
+  readonly rows: PageRows | undefined;
+  /** Not to be asked for again before that time. */
+  readonly freshUntil: number;
 }
 
-export function createSimplePages(http: HttpClient, cache: HttpCache): SimplePages {
+/** `clock` gives milliseconds since the epoch. */
+export function createSimplePages(http: HttpClient, cache: HttpCache, clock: () => number): SimplePages {
   const flights = createSingleFlight<string, PageRows | undefined>();
-  const memory = createLruMap<Kept>(MOST_ROWS, (kept) => kept.rows.names.length + 10);
+  const memory = createLruMap<Kept>(MOST_ROWS, (kept) => (kept.rows?.names.length ?? 0) + 10);
 
-  function rowsOf(key: string, content: string): PageRows {
-    const known = memory.get(key);
-    if (known?.content === content) {
-      return known.rows;
-    }
-    const rows = decodeRows(content);
-    memory.set(key, { content, rows });
+  function remember(
+    name: string,
+    { version, freshFor }: StoredAnswer,
+    rows: PageRows | undefined,
+  ): PageRows | undefined {
+    memory.set(name, { version, rows, freshUntil: clock() + freshFor });
     return rows;
   }
 
-  async function load(request: PageRequest, asked: CacheRequest, signal: AbortSignal): Promise<PageRows | undefined> {
+  /** The rows of a cached answer; the same object as long as its content is the same. */
+  function recall(name: string, { status, version, content }: CachedAnswer, freshFor: number): PageRows | undefined {
+    const known = memory.get(name);
+    const rows = known?.version === version ? known.rows : status === 200 ? decodeRows(content()) : undefined;
+    return remember(name, { version, freshFor }, rows);
+  }
+
+  async function load(name: string, request: PageRequest, signal: AbortSignal): Promise<PageRows | undefined> {
     const { url, location, network } = request;
+    const asked: CacheRequest = { key: digest(name), url: withoutCredentials(url), headers: HEADERS };
     const known = request.cacheDisabled ? undefined : cache.find(asked);
     if (known?.fresh && !request.refresh) {
-      return known.answer.status === 200 ? rowsOf(asked.key, known.answer.content) : undefined;
+      return recall(name, known.answer, known.freshFor);
     }
-    const headers = {
-      ...asked.headers,
-      ...(request.refresh ? { "cache-control": "max-age=0" } : {}),
-      ...known?.conditions,
-    };
+    const headers = { ...HEADERS, ...(request.refresh ? { "cache-control": "max-age=0" } : {}), ...known?.conditions };
     const answer = await http.get({ url, location, network, headers }, signal);
     if (answer.status === 304 && known !== undefined) {
-      cache.refresh(asked, answer);
-      return known.answer.status === 200 ? rowsOf(asked.key, known.answer.content) : undefined;
+      return recall(name, known.answer, cache.refresh(asked, answer));
     }
     const content = await contentOf(answer);
-    if (!request.cacheDisabled) {
-      cache.store(asked, answer, { url: answer.url, status: answer.status, content });
-    }
-    return answer.status === 200 ? rowsOf(asked.key, content) : undefined;
+    const rows = answer.status === 200 ? decodeRows(content) : undefined;
+    const stored = request.cacheDisabled ? undefined : cache.store(asked, answer, content);
+    return stored === undefined ? rows : remember(name, stored, rows);
   }
 
   return {
-    get(request, signal) {
-      const key = cacheKey(http.identity(request), request.url);
-      const headers = { accept: ACCEPT_HEADER, "accept-encoding": ACCEPT_ENCODING };
-      const asked: CacheRequest = { key, url: withoutCredentials(request.url), headers };
-      const flight = `${key} ${request.cacheDisabled} ${request.refresh} ${request.network.retries}`;
-      return flights.run(flight, signal, (shared) => load(request, asked, shared));
+    async get(request, signal) {
+      const name = `${http.identity(request)} ${request.url}`;
+      const known = request.cacheDisabled || request.refresh ? undefined : memory.get(name);
+      if (known !== undefined && clock() < known.freshUntil) {
+        return known.rows;
+      }
+      const flight = `${name} ${request.cacheDisabled} ${request.refresh} ${request.network.retries}`;
+      return flights.run(flight, signal, (shared) => load(name, request, shared));
     },
     clear: () => memory.clear(),
   };
 }
 
-/** A digest, because credentials are part of what an answer depends on and must not lie on the disk. */
-export function cacheKey(identity: string, url: string): string {
-  return createHash("sha256")
-    .update(JSON.stringify([identity, withoutCredentials(url)]))
-    .digest("base64url");
+const HEADERS = { accept: ACCEPT_HEADER, "accept-encoding": ACCEPT_ENCODING };
+
+/** What an answer is remembered by on disk: the credentials it depends on must not lie there. */
+export function digest(text: string): string {
+  return createHash("sha256").update(text).digest("base64url");
 }
 
 /** The rows of a page as text; "" if there is no page. */

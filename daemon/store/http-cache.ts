@@ -1,13 +1,13 @@
 import CachePolicy from "http-cache-semantics";
 import { type Connection, type Database, openDatabase, type Statement } from "./database.ts";
 
-/** An answer as remembered: what to make of it is the caller's affair. */
+/** An answer as remembered. */
 export interface CachedAnswer {
-  /** The URL it came from in the end. */
-  readonly url: string;
   readonly status: number;
-  /** Whatever the caller made of the body. */
-  readonly content: string;
+  /** Another one whenever the content is stored anew: what was made of the content may be kept as long as it stays the same. */
+  readonly version: number;
+  /** Reads the content from the disk: what the caller made of the body. */
+  readonly content: () => string;
 }
 
 /** What the cache says to a request. */
@@ -15,8 +15,16 @@ export interface CacheLookup {
   readonly answer: CachedAnswer;
   /** The answer may be used without asking the server. */
   readonly fresh: boolean;
+  /** For how long it may, in milliseconds; 0 if it may not. */
+  readonly freshFor: number;
   /** Headers that make the request conditional, to be sent if the answer is not fresh or not to be trusted. */
   readonly conditions: Readonly<Record<string, string>>;
+}
+
+export interface StoredAnswer {
+  readonly version: number;
+  /** Milliseconds. */
+  readonly freshFor: number;
 }
 
 export interface CacheRequest {
@@ -38,10 +46,11 @@ export interface CacheResponse {
 export interface HttpCache {
   /** Undefined if nothing usable is known. */
   find(request: CacheRequest): CacheLookup | undefined;
-  /** Keeps an answer, if it may be kept. */
-  store(request: CacheRequest, response: CacheResponse, answer: CachedAnswer): void;
-  /** The server has confirmed what {@link find} gave (304): it is as fresh as the server says now. */
-  refresh(request: CacheRequest, response: CacheResponse): void;
+  /** Keeps an answer, if it may be kept; undefined if not. */
+  store(request: CacheRequest, response: CacheResponse, content: string): StoredAnswer | undefined;
+  /** The server has confirmed what {@link find} gave (304): it is as fresh as the server says now; gives for how long, in
+   * milliseconds. */
+  refresh(request: CacheRequest, response: CacheResponse): number;
   findText(key: string): string | undefined;
   storeText(key: string, text: string): void;
   /** Everything there is: rows, and bytes of the files. */
@@ -55,11 +64,12 @@ export interface HttpCache {
   close(): void;
 }
 
+/** With a rowid: in a table without one the search for a key reads whole rows, contents included. */
 const MIGRATIONS = [
   `CREATE TABLE page (
-     key TEXT PRIMARY KEY, url TEXT NOT NULL, status INTEGER NOT NULL, policy TEXT NOT NULL, content TEXT NOT NULL, used INTEGER NOT NULL
-   ) WITHOUT ROWID;
-   CREATE TABLE text (key TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;`,
+     key TEXT NOT NULL UNIQUE, status INTEGER NOT NULL, version INTEGER NOT NULL, used INTEGER NOT NULL, policy TEXT NOT NULL, content TEXT NOT NULL
+   );
+   CREATE TABLE text (key TEXT NOT NULL UNIQUE, content TEXT NOT NULL);`,
 ];
 
 /** Rows that nobody asked for that long are dropped when the database is opened, in milliseconds. */
@@ -67,18 +77,19 @@ const LONGEST_UNUSED = 90 * 24 * 3600 * 1000;
 /** `used` is written again only when it is older than that. */
 const USED_PRECISION = 24 * 3600 * 1000;
 
+/** The content is left out: reading it takes longer than all the rest. */
 interface PageRow {
-  readonly url: string;
   readonly status: number;
-  readonly policy: string;
-  readonly content: string;
+  readonly version: number;
   readonly used: number;
+  readonly policy: string;
 }
 
 /** The cache in the database at `path` (absolute), opened with the first use. `clock` gives milliseconds since the epoch. */
 export function createHttpCache(path: string, clock: () => number): HttpCache {
   const Policy = policyWith(clock);
   let database: Database | undefined;
+  let latest = 0;
 
   const use = <T>(work: (connection: Connection) => T): T => {
     if (database === undefined) {
@@ -90,9 +101,12 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
   const policyOf = ({ url, headers }: CacheRequest, response: { status: number; headers: Record<string, string> }) =>
     new Policy({ url, method: "GET", headers }, response, { shared: false, cacheHeuristic: 0 });
   const rowOf = (key: string) =>
-    use((sql) => statement(sql, "SELECT url, status, policy, content, used FROM page WHERE key = ?").get(key)) as
+    use((sql) => statement(sql, "SELECT status, version, used, policy FROM page WHERE key = ?").get(key)) as
       | PageRow
       | undefined;
+
+  const contentOf = (key: string) =>
+    (use((sql) => statement(sql, "SELECT content FROM page WHERE key = ?").pluck().get(key)) ?? "") as string;
 
   return {
     location: path,
@@ -108,33 +122,35 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
         use((sql) => statement(sql, "UPDATE page SET used = ? WHERE key = ?").run(clock(), request.key));
       }
       const conditions = conditionsOf(policy.revalidationHeaders(asked));
-      return { answer: { url: row.url, status: row.status, content: row.content }, fresh, conditions };
+      const answer = { status: row.status, version: row.version, content: () => contentOf(request.key) };
+      return { answer, fresh, freshFor: fresh ? policy.timeToLive() : 0, conditions };
     },
-    store(request, response, answer) {
+    store(request, response, content) {
       const headers = relevant(response.headers);
       const policy = policyOf(request, { status: response.status, headers });
       const useful = policy.timeToLive() > 0 || "etag" in headers || "last-modified" in headers;
       if (!useful || !policy.storable()) {
         use((sql) => statement(sql, "DELETE FROM page WHERE key = ?").run(request.key));
-        return;
+        return undefined;
       }
-      const row = [request.key, answer.url, answer.status, JSON.stringify(policy.toObject()), answer.content, clock()];
+      const version = Math.max(clock(), latest + 1);
+      latest = version;
+      const row = [request.key, response.status, version, clock(), JSON.stringify(policy.toObject()), content];
       use((sql) => statement(sql, "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?)").run(...row));
+      return { version, freshFor: Math.max(0, policy.timeToLive()) };
     },
     refresh(request, response) {
       const row = rowOf(request.key);
-      if (row !== undefined) {
-        const { resh } = JSON.parse(row.policy) as CachePolicy.CachePolicyObject;
-        const { age: _age, date: _date, ...kept } = resh as Record<string, string>;
-        // Not revalidatedPolicy: it forgets the validators if the server does not repeat them.
-        const policy = policyOf(request, { status: row.status, headers: { ...kept, ...relevant(response.headers) } });
-        use((sql) =>
-          statement(sql, "UPDATE page SET policy = ? WHERE key = ?").run(
-            JSON.stringify(policy.toObject()),
-            request.key,
-          ),
-        );
+      if (row === undefined) {
+        return 0;
       }
+      const { resh } = JSON.parse(row.policy) as CachePolicy.CachePolicyObject;
+      const { age: _age, date: _date, ...kept } = resh as Record<string, string>;
+      // Not revalidatedPolicy: it forgets the validators if the server does not repeat them.
+      const policy = policyOf(request, { status: row.status, headers: { ...kept, ...relevant(response.headers) } });
+      const text = JSON.stringify(policy.toObject());
+      use((sql) => statement(sql, "UPDATE page SET policy = ? WHERE key = ?").run(text, request.key));
+      return Math.max(0, policy.timeToLive());
     },
     findText: (key) =>
       use((sql) => statement(sql, "SELECT content FROM text WHERE key = ?").pluck().get(key)) as string | undefined,

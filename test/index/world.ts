@@ -19,7 +19,7 @@ export interface World {
   readonly cache: HttpCache;
   readonly index: PackageIndex;
   /** Milliseconds to be added to the clock. */
-  turn(milliseconds: number): void;
+  readonly turn: (milliseconds: number) => void;
   /** Another daemon on the same folder. */
   restart(): World;
 }
