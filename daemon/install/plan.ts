@@ -73,20 +73,16 @@ const INSTALLER = new TextEncoder().encode("pipd\n");
 export function planInstall({ target, removals, wheels, compile }: PlanInput): Plan {
   const layouts = wheels.map((install) => layoutOf(install, target, compile));
   const settled = settle(layouts.flatMap((layout, owner) => layout.layers.map((layer) => ({ ...layer, owner }))));
-  const sources = settled.flatMap(({ group, owner }) => (group === undefined ? [] : [{ group, owner }]));
+  const sources = settled.flatMap(({ group }) => (group === undefined ? [] : [group]));
+  const sourcesOf = layouts.map((): LinkGroup[] => []);
+  for (const { group, owner } of settled) if (group !== undefined) sourcesOf[owner]?.push(group);
   const byteCode = layouts.flatMap(({ plan, install }, owner) =>
-    plan.byteCode === "linked" ? storedByteCode(install, sourcesOf(sources, owner), target.cacheTag ?? "") : [],
+    plan.byteCode === "linked" ? storedByteCode(install, sourcesOf[owner] ?? [], target.cacheTag ?? "") : [],
   );
   return {
     removals,
-    wheels: layouts.map(({ plan }, owner) => ({ ...plan, sources: sourcesOf(sources, owner) })),
-    groups:
-      byteCode.length === 0
-        ? sources.map(({ group }) => group)
-        : withByteCode(
-            sources.map(({ group }) => group),
-            byteCode,
-          ),
+    wheels: layouts.map(({ plan }, owner) => ({ ...plan, sources: sourcesOf[owner] ?? [] })),
+    groups: byteCode.length === 0 ? sources : withByteCode(sources, byteCode),
     writes: settled.flatMap(({ write }) => (write === undefined ? [] : [write])),
     replaced: [],
   };
@@ -103,19 +99,11 @@ interface OwnedLayer extends Layer {
   readonly owner: number;
 }
 
-interface OwnedGroup {
-  readonly group: LinkGroup;
-  readonly owner: number;
-}
-
 interface Layout {
   readonly install: WheelInstall;
   readonly layers: readonly Layer[];
   readonly plan: Omit<WheelPlan, "sources">;
 }
-
-const sourcesOf = (sources: readonly OwnedGroup[], owner: number): readonly LinkGroup[] =>
-  sources.filter((source) => source.owner === owner).map(({ group }) => group);
 
 /** Where the files of one archive folder go. */
 interface Placement {
@@ -138,16 +126,20 @@ function layoutOf(install: WheelInstall, target: InstallTarget, compile: boolean
   const files: [ManifestFile, string | undefined][] = [];
   const rewritten = new Map<string, Uint8Array>();
   const scriptWrites: FileWrite[] = [];
+  let placement: Placement | undefined;
   for (const file of manifest.files) {
     const slash = file.path.lastIndexOf("/");
-    const placement = placementOf(placements, file.path.slice(0, Math.max(slash, 0)), install, target, library);
+    // Files of one folder follow each other: nine of ten need no look-up.
+    if (placement?.archiveFolder.length !== Math.max(slash, 0) || !file.path.startsWith(placement.archiveFolder)) {
+      placement = placementOf(placements, file.path.slice(0, Math.max(slash, 0)), install, target, library);
+    }
     const name = file.path.slice(slash + 1);
     if (name === "" || name === "." || name === "..") throw leavesTarget(install, file.path, library);
     if (placement.isScripts && isEntryPointWrapper(name, wrapped)) {
       files.push([file, undefined]);
       continue;
     }
-    const place = placement.recordPrefix + name;
+    const place = placement.rank === 0 ? file.path : placement.recordPrefix + name;
     files.push([file, place]);
     const script = file.pythonScript ? content.scripts.get(file.path) : undefined;
     if (script === undefined) {
@@ -214,8 +206,9 @@ function placementOf(
   const [top = "", key = "", ...rest] = archiveFolder.split("/");
   const isData = top.endsWith(".data");
   const base = isData ? schemeFolder(key, archiveFolder, install, target) : library;
-  const folder = join(base, isData ? rest.join("/") : archiveFolder).replace(/\/$/, "");
-  if (folder !== base && !folder.startsWith(`${base}/`)) throw leavesTarget(install, archiveFolder, base);
+  const folder = archiveFolder === "" ? base : `${base}/${isData ? rest.join("/") : archiveFolder}`.replace(/\/$/, "");
+  if (/(?:^|\/)\.{0,2}(?:\/|$)/.test(archiveFolder) && archiveFolder !== "")
+    throw leavesTarget(install, archiveFolder, base);
   const prefix = isData ? relative(library, folder) : archiveFolder;
   const isScripts = isData && key === "scripts";
   const placement: Placement = {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { TestContext } from "node:test";
 import { unpackWheel } from "../../daemon/artifacts/unpack-worker.ts";
+import { createFolderReader } from "../../daemon/install/folder-reader.ts";
 import { type Plan, planInstall, type WheelInstall } from "../../daemon/install/plan.ts";
 import { type InstallTarget, installTarget, type LinkMode } from "../../daemon/install/target.ts";
 import { type Applied, type ApplyOptions, applyPlan } from "../../daemon/install/transaction.ts";
@@ -121,11 +122,13 @@ async function environmentAt(root: string): Promise<TestEnvironment> {
   const model = createInstalledModel(Date.now);
   const targetOf: TestEnvironment["target"] = (request = {}, { umask = 0o022, linkMode = "auto" } = {}) =>
     installTarget(facts, request, callOf({ umask }), linkMode);
-  const removals: TestEnvironment["removals"] = (...names) =>
-    model
+  const removals: TestEnvironment["removals"] = (...names) => {
+    const folders = createFolderReader();
+    return model
       .installed(environment)
       .distributions.filter(({ key }) => names.includes(key))
-      .map((installed) => planUninstall(installed, scope));
+      .map((installed) => planUninstall(installed, scope, folders));
+  };
   const plan: TestEnvironment["plan"] = (wheels, options = {}) => {
     const target = options.target ?? targetOf();
     return planInstall({
