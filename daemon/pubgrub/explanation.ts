@@ -6,11 +6,33 @@ export interface Wording<S> {
   external(of: Incompatibility<S>): string;
   /** One that follows from others: "a 1.0 needs b<2", "a<2 cannot be used". */
   derived(of: Incompatibility<S>): string;
+  /** Does it go without saying (there are no versions between two neighbours)? Steps that only take such a fact in are left out. */
+  isTrivial(of: Incompatibility<S>): boolean;
   /** Is it something the user asked for? Such clauses come first. */
   isRequest(of: Incompatibility<S>): boolean;
 }
 
 type ConflictCause<S> = Extract<Cause<S>, { readonly kind: "conflict" }>;
+/** The two causes of a step, as far as they are worth telling. */
+type Step<S> = Pick<ConflictCause<S>, "conflict" | "other">;
+
+/** The nearest step that says something: trivial facts, and the steps that take them in, are passed through. */
+function createTelling<S>(wording: Wording<S>): (of: Incompatibility<S>) => Incompatibility<S> {
+  const told = new Map<Incompatibility<S>, Incompatibility<S>>();
+  return (start) => {
+    const known = told.get(start);
+    if (known) return known;
+    let of = start;
+    while (of.cause.kind === "conflict") {
+      const { conflict, other } = of.cause;
+      if (wording.isTrivial(conflict)) of = other;
+      else if (wording.isTrivial(other)) of = conflict;
+      else break;
+    }
+    told.set(start, of);
+    return of;
+  };
+}
 
 /** The given incompatibilities that a derived one rests on, each once, in the order a reader meets them. */
 export function externalsOf<S>(conflict: Incompatibility<S>): readonly Incompatibility<S>[] {
@@ -37,13 +59,17 @@ export function explain<S>(conflict: Incompatibility<S>, wording: Wording<S>, de
 }
 
 function createWriter<S>(root: Incompatibility<S>, wording: Wording<S>, depth: number): { write(): readonly string[] } {
-  const uses = countUses(root, depth);
+  const telling = createTelling(wording);
+  const uses = countUses(root, depth, telling);
   const shown = uses.depths;
   const lines: string[] = [];
   const numbers = new Map<Incompatibility<S>, number>();
 
-  const causeOf = (of: Incompatibility<S>): ConflictCause<S> | undefined =>
-    of.cause.kind === "conflict" && (shown.get(of) ?? 0) < depth ? of.cause : undefined;
+  const causeOf = (of: Incompatibility<S>): Step<S> | undefined => {
+    const { cause } = telling(of);
+    if (cause.kind !== "conflict" || (shown.get(of) ?? 0) >= depth) return undefined;
+    return { conflict: telling(cause.conflict), other: telling(cause.other) };
+  };
   const clause = (of: Incompatibility<S>): string => {
     if (of.cause.kind !== "conflict") return wording.external(of);
     const number = numbers.get(of);
@@ -60,9 +86,9 @@ function createWriter<S>(root: Incompatibility<S>, wording: Wording<S>, depth: n
       lines.push(`${text}. (${number})`);
     } else lines.push(`${text}.`);
   };
-  const isOneLine = (cause: ConflictCause<S>): boolean => !causeOf(cause.conflict) && !causeOf(cause.other);
+  const isOneLine = (cause: Step<S>): boolean => !causeOf(cause.conflict) && !causeOf(cause.other);
   /** A derived step with one given cause, used once, can be told together with the step that uses it. */
-  const collapsible = (of: Incompatibility<S>, cause: ConflictCause<S>): boolean => {
+  const collapsible = (of: Incompatibility<S>, cause: Step<S>): boolean => {
     if ((uses.counts.get(of) ?? 0) > 1) return false;
     const left = causeOf(cause.conflict);
     const right = causeOf(cause.other);
@@ -70,7 +96,7 @@ function createWriter<S>(root: Incompatibility<S>, wording: Wording<S>, depth: n
     return !numbers.has(left ? cause.conflict : cause.other);
   };
 
-  const visitTwoDerived = (of: Incompatibility<S>, cause: ConflictCause<S>, so: string, numbered: boolean): void => {
+  const visitTwoDerived = (of: Incompatibility<S>, cause: Step<S>, so: string, numbered: boolean): void => {
     const [left, right] = [cause.conflict, cause.other];
     const conclusion = wording.derived(of);
     if (numbers.has(left) && numbers.has(right)) {
@@ -128,7 +154,7 @@ function createWriter<S>(root: Incompatibility<S>, wording: Wording<S>, depth: n
   return {
     write() {
       if (causeOf(root)) visit(root, false);
-      else put(root, `Because ${clause(root)}, ${wording.derived(root)}`, false);
+      else put(root, `Because ${clause(telling(root))}, ${wording.derived(root)}`, false);
       return lines;
     },
   };
@@ -144,14 +170,16 @@ function placeOf<S>(of: Incompatibility<S>, wording: Wording<S>): number {
 function countUses<S>(
   root: Incompatibility<S>,
   depth: number,
+  telling: (of: Incompatibility<S>) => Incompatibility<S>,
 ): { readonly counts: Map<Incompatibility<S>, number>; readonly depths: Map<Incompatibility<S>, number> } {
   const counts = new Map<Incompatibility<S>, number>();
   const depths = new Map<Incompatibility<S>, number>([[root, 0]]);
   const queue = [root];
   for (const current of queue) {
     const at = depths.get(current)!;
-    if (current.cause.kind !== "conflict" || at >= depth) continue;
-    for (const next of [current.cause.conflict, current.cause.other]) {
+    const { cause } = telling(current);
+    if (cause.kind !== "conflict" || at >= depth) continue;
+    for (const next of [telling(cause.conflict), telling(cause.other)]) {
       counts.set(next, (counts.get(next) ?? 0) + 1);
       if (depths.has(next)) continue;
       depths.set(next, at + 1);

@@ -1,7 +1,10 @@
+import type { Installed } from "../python/installed.ts";
 import type { CoreMetadata } from "../standards/metadata.ts";
 import { type NormalizedName, normalizeName } from "../standards/name.ts";
+import type { Requirement } from "../standards/requirement.ts";
 import { parseSpecifierSet, specifierContains } from "../standards/specifier.ts";
 import { tryParseVersion } from "../standards/version.ts";
+import { PipdError } from "../std/errors.ts";
 import { type Attempt, FoundDirect } from "./attempt.ts";
 import type { Candidate, DirectWheel } from "./candidate.ts";
 import { type Demand, demandOf, type Reason } from "./demand.ts";
@@ -24,7 +27,10 @@ export function createCandidateReader(world: World, attempt: Attempt): Candidate
   const { input } = world;
 
   const check = (candidate: Candidate, metadata: CoreMetadata): Reason | undefined => {
-    if (candidate.source.kind === "installed") return undefined;
+    if (candidate.source.kind === "installed") {
+      refuseBrokenInstallation(candidate.source.installed, metadataFault(metadata, input.markerEnvironment));
+      return undefined;
+    }
     const inconsistent = candidate.source.kind === "file" ? findInconsistency(candidate, metadata) : undefined;
     if (inconsistent) {
       world.warn(`Discarding ${shownFile(candidate)}: Requested ${candidate.key} has inconsistent ${inconsistent}`);
@@ -50,10 +56,7 @@ export function createCandidateReader(world: World, attempt: Attempt): Candidate
     if (bound) return bound.url === url ? bound : "conflict";
     throw new FoundDirect(await world.fetches.direct(url, key), by);
   };
-  const demandsWithUrls = async (
-    requirements: ReturnType<typeof requirementsOf>,
-    by: string,
-  ): Promise<readonly Demand[]> => {
+  const demandsWithUrls = async (requirements: readonly Requirement[], by: string): Promise<readonly Demand[]> => {
     const demands: Demand[] = [];
     for (const requirement of requirements) {
       const { url, key } = requirement;
@@ -61,7 +64,11 @@ export function createCandidateReader(world: World, attempt: Attempt): Candidate
     }
     return demands;
   };
-  const requirementsOf = (candidate: Candidate, metadata: CoreMetadata, extra: string | undefined) => {
+  const requirementsOf = (
+    candidate: Candidate,
+    metadata: CoreMetadata,
+    extra: string | undefined,
+  ): readonly Requirement[] => {
     const requirements = metadataRequirements(metadata, input.markerEnvironment);
     if (extra === undefined) return requirements.base;
     const added = requirements.ofExtra(extra);
@@ -96,6 +103,17 @@ export function createCandidateReader(world: World, attempt: Attempt): Candidate
         : readMetadata(candidate, metadata, extra, by);
     },
   };
+}
+
+/** pip does not work around what it cannot read of an environment. */
+function refuseBrokenInstallation(installed: Installed, fault: string | undefined): void {
+  if (fault === undefined) return;
+  throw new PipdError(
+    "invalid-installed-metadata",
+    `Cannot process installed package ${installed.name} ${installed.version} in '${installed.location}' because it has an ` +
+      `invalid requirement:\n${fault}`,
+    { hint: `Uninstall ${installed.name}, or install another version of it with --no-deps.` },
+  );
 }
 
 /** What of the metadata is not as the file name says, in pip's words. */

@@ -2,7 +2,15 @@ import { explain, externalsOf } from "../pubgrub/explanation.ts";
 import type { Incompatibility } from "../pubgrub/incompatibility.ts";
 import type { NormalizedName } from "../standards/name.ts";
 import type { Version } from "../standards/version.ts";
-import { FULL_RANGE, intersectRanges, rangeContains, type VersionRange } from "../standards/version-range.ts";
+import {
+  EMPTY_RANGE,
+  FULL_RANGE,
+  intersectRanges,
+  isEmptyRange,
+  rangeContains,
+  unionRanges,
+  type VersionRange,
+} from "../standards/version-range.ts";
 import type { Demand, Reason } from "./demand.ts";
 import { offerOf } from "./not-found.ts";
 import { parsePackage, ROOT } from "./package-name.ts";
@@ -45,14 +53,14 @@ export function explainFailure(world: World, provider: PythonProvider, conflict:
   const facts = externalsOf(conflict);
   const failure: Failure = { world, provider, conflict, facts, claims: claimsOf(facts) };
   const project = contended(failure);
-  if (project === undefined) return wrongPython(failure) ?? impossible(failure, []);
-  const claims = failure.claims.filter((claim) => claim.demand.key === project);
+  if (project === undefined) return wrongPython(failure) ?? brokenMetadata(failure) ?? impossible(failure, []);
+  const claims = [...otherUrls(failure, project), ...failure.claims.filter((claim) => claim.demand.key === project)];
   const files = provider.seen(project)?.project;
   if (files && !files.found && files.unreachable.length > 0) return unreachable(failure, project, claims);
   const sdist = files && sourceOnly(failure, project, claims);
   if (sdist) return sdist;
   const isConstrained = world.constraints.has(project);
-  if (claims.length === 1 && !isConstrained && isMissing(failure, project)) return notFound(failure, claims[0]!);
+  if (claims.length === 1 && !isConstrained) return notFound(failure, claims[0]!);
   return impossible(failure, claims, isConstrained ? project : undefined);
 }
 
@@ -71,25 +79,51 @@ function claimsOf(facts: readonly Fact[]): readonly Claim[] {
   return claims;
 }
 
-function isMissing({ facts }: Failure, key: NormalizedName): boolean {
-  return facts.some(({ cause }) => cause.kind === "no-versions" && parsePackage(cause.package).key === key);
+/** A URL that cannot be had because the user bound the project to another needs no second claim in the proof; here it is. */
+function otherUrls({ provider, world, claims }: Failure, key: NormalizedName): readonly Claim[] {
+  if (!claims.some(({ demand }) => demand.key === key && demand.isDirect && isEmptyRange(demand.range))) return [];
+  const roots = provider.demandsOf({ package: ROOT, version: world.input.pythonVersion });
+  const told = new Set(claims.map((claim) => claim.demand.requirement));
+  return roots
+    .filter((demand) => demand.key === key && !told.has(demand.requirement))
+    .map((demand) => ({ demand, depender: ROOT, set: FULL_RANGE }));
 }
 
-/** The project the conflict is about: one without a version that would do, else one with claims that exclude each other. */
+/** The project the conflict is about: the first that no version would do for what is claimed of it. */
 function contended(failure: Failure): NormalizedName | undefined {
-  for (const { cause } of failure.facts) {
-    if (cause.kind === "no-versions") return parsePackage(cause.package).key;
+  const keys = new Set(failure.claims.map((claim) => claim.demand.key));
+  for (const key of keys) if (!hasVersionFor(failure, key)) return key;
+  return undefined;
+}
+
+/** What is claimed of a project together. Claims of several versions of one package are alternatives. */
+function rangeClaimed({ world, claims }: Failure, key: NormalizedName): VersionRange {
+  const byDepender = Map.groupBy(
+    claims.filter((claim) => claim.demand.key === key && claim.depender !== ROOT),
+    (claim) => claim.depender,
+  );
+  let range = world.constraints.get(key)?.range ?? FULL_RANGE;
+  for (const { demand, depender } of claims) {
+    if (demand.key === key && depender === ROOT) range = intersectRanges(range, demand.range);
   }
-  const keys = [...new Set(failure.claims.map((claim) => claim.demand.key))];
-  const contended = keys.filter((key) => failure.claims.filter((claim) => claim.demand.key === key).length > 1);
-  const excluding = contended.find((key) => {
-    const view = failure.provider.seen(key);
-    const range = failure.claims
-      .filter((claim) => claim.demand.key === key)
-      .reduce((left, claim) => intersectRanges(left, claim.demand.range), FULL_RANGE);
-    return view ? !view.versions.some((version) => rangeContains(range, version)) : range.keys.length === 0;
-  });
-  return excluding ?? contended[0] ?? keys.find((key) => failure.world.constraints.has(key));
+  for (const group of byDepender.values()) {
+    const any = group.reduce((union, claim) => unionRanges(union, claim.demand.range), EMPTY_RANGE);
+    range = intersectRanges(range, any);
+  }
+  return range;
+}
+
+function hasVersionFor(failure: Failure, key: NormalizedName): boolean {
+  const { provider, world, claims } = failure;
+  const range = rangeClaimed(failure, key);
+  const view = provider.seen(key);
+  const kept = world.kept(key)?.candidate.version;
+  if (kept && rangeContains(range, kept)) return true;
+  if (!view) return !isEmptyRange(range);
+  const own = claims.filter((claim) => claim.demand.key === key).map((claim) => claim.demand);
+  const prereleases = world.input.prereleases === "allow" || own.some((demand) => demand.mentionsPrerelease);
+  const pinned = own.some((demand) => demand.isPinned);
+  return view.pick(range, { combined: range, prereleases, pinned, permissive: false }).version !== undefined;
 }
 
 /** The newest version of a claim's depender that makes the claim. */
@@ -159,6 +193,9 @@ function unavailable({ world, provider }: Failure, claims: readonly Claim[]): re
   ];
 }
 
+/** More than this in one sentence is hard to follow. */
+const MOST_CLAUSES = 6;
+
 /** One sentence from the user's requirements to the conflict if that tells all, else the whole proof. */
 function sentences(failure: Failure, claims: readonly Claim[]): readonly string[] {
   const told = new Set<Claim>();
@@ -175,7 +212,8 @@ function sentences(failure: Failure, claims: readonly Claim[]): readonly string[
   };
   claims.forEach(tell);
   const isWhole = failure.claims.every((claim) => told.has(claim)) && failure.facts.every(isPlain);
-  if (clauses.length > 0 && isWhole) return [`Because ${joined(clauses)}, your requirements cannot be satisfied.`];
+  if (clauses.length > 0 && clauses.length <= MOST_CLAUSES && isWhole)
+    return [`Because ${joined(clauses)}, your requirements cannot be satisfied.`];
   return explain(failure.conflict, createWording(failure.world, failure.provider));
 }
 
@@ -227,15 +265,10 @@ function unreachable({ provider }: Failure, key: NormalizedName, claims: readonl
   });
 }
 
-function sourceOnly(
-  { world, provider }: Failure,
-  key: NormalizedName,
-  claims: readonly Claim[],
-): ResolutionError | undefined {
-  const constraint = world.constraints.get(key)?.range ?? FULL_RANGE;
-  const wanted = claims.reduce((range, claim) => intersectRanges(range, claim.demand.range), constraint);
+function sourceOnly(failure: Failure, key: NormalizedName, claims: readonly Claim[]): ResolutionError | undefined {
+  const { world, provider } = failure;
   const { project } = provider.seen(key)!;
-  const { sdist } = offerOf(project, world.rules, wanted);
+  const { sdist } = offerOf(project, world.rules, rangeClaimed(failure, key));
   if (!sdist) return undefined;
   const [claim] = claims;
   const text = claim ? requirementText(claim.demand) : key;
@@ -246,6 +279,17 @@ function sourceOnly(
     ],
     hint: `Ask for a version of ${key} that has a wheel for this platform.`,
   });
+}
+
+/** The metadata of everything that could be used is of no use: to pip, these versions are not there. */
+function brokenMetadata(failure: Failure): ResolutionError | undefined {
+  for (const { cause, terms } of failure.facts) {
+    if (cause.kind !== "external" || (cause.reason as Reason).kind !== "invalid-metadata") continue;
+    const { key } = parsePackage(terms[0]!.package);
+    const claims = failure.claims.filter((claim) => claim.demand.key === key);
+    if (claims.length === 1) return notFound(failure, claims[0]!);
+  }
+  return undefined;
 }
 
 /** Everything that could be used wants another Python. */

@@ -1,6 +1,6 @@
 import type { Wording } from "../pubgrub/explanation.ts";
 import type { Incompatibility, PackageTerm } from "../pubgrub/incompatibility.ts";
-import type { VersionRange } from "../standards/version-range.ts";
+import { rangeContains, type VersionRange } from "../standards/version-range.ts";
 import type { Demand, Reason } from "./demand.ts";
 import { parsePackage, ROOT } from "./package-name.ts";
 import type { PythonProvider } from "./python-provider.ts";
@@ -78,6 +78,13 @@ export function createWording(world: World, provider: PythonProvider): Wording<V
     terms.length === 1 ? say(terms[0]!) : `${terms.slice(0, -1).map(say).join(", ")} ${last} ${say(terms.at(-1)!)}`;
 
   return {
+    isTrivial: ({ cause }) => {
+      if (cause.kind === "external") return (cause.reason as Reason).kind === "same-version";
+      if (cause.kind === "dependency") return (cause.reason as Reason).kind === "same-version";
+      if (cause.kind !== "no-versions") return false;
+      const view = provider.seen(parsePackage(cause.package).key);
+      return view?.project.found === true && !view.versions.some((version) => rangeContains(cause.set, version));
+    },
     isRequest: ({ cause }) => cause.kind === "dependency" && cause.depender === ROOT,
     external({ cause, ...fact }) {
       if (cause.kind === "dependency") return sayDependency(cause.depender, cause.set, cause.reason as Reason);

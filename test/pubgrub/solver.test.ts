@@ -73,6 +73,7 @@ function providerOf(universe: Universe, eager: boolean): Provider<number, number
 }
 
 const wording: Wording<number> = {
+  isTrivial: ({ cause }) => cause.kind === "no-versions" && cause.package === "gaps",
   isRequest: ({ cause }) => cause.kind === "dependency" && cause.depender === "",
   external({ cause }) {
     if (cause.kind === "dependency") {
@@ -158,6 +159,15 @@ const CASES: readonly {
     universe: { "": { 0: { foo: "any" } } },
     attempts: 1,
     explanation: ["Because you require foo and there is no foo, your requirements cannot be satisfied."],
+  },
+  {
+    name: "facts that go without saying are not said",
+    universe: { "": { 0: { gaps: "1-9", b: "1" } }, gaps: { 2: { b: "2" } }, b: { 1: {}, 2: {} } },
+    attempts: 1,
+    explanation: [
+      "Because you require gaps 1|2|3|4|5|6|7|8|9 and gaps 2 depends on b 2, b 2.",
+      "So, because you require b 1, your requirements cannot be satisfied.",
+    ],
   },
   {
     name: "a package that depends on a version of itself's dependency it cannot have",
