@@ -100,12 +100,16 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { clock, concurrency = 5, streams = 100, backOff: firstBackOff = 250 } = options;
   const hosts = createHosts(concurrency, clock);
   const raised = new Set<string>();
+  const asked = new Map<string, Host>();
   const dispatchers = createDispatchers({
     // In the bundle a CommonJS package has its names on `default` alone.
     load: async () => (await import("undici")).default,
     connections: concurrency,
     streams,
-    onHttp2: (origin) => raised.add(origin),
+    onHttp2: (origin) => {
+      raised.add(origin);
+      asked.get(origin)?.raise(streams); // Those who wait need not wait for the first answer.
+    },
   });
   const credentials = createCredentials();
   const flights = createSingleFlight<string, HttpAnswer>();
@@ -121,6 +125,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const { default: PQueue } = await import("p-queue");
     const host = hosts.get(`${url.origin} ${networkKey(network)}`, PQueue);
     refuseIfDown(host, url);
+    asked.set(url.origin, host);
     const leave = await host.enter(signal);
     try {
       refuseIfDown(host, url);
