@@ -1,10 +1,14 @@
 import { fstatSync } from "node:fs";
 import type { Session, TerminalFacts } from "../protocol/session.ts";
 
+/** The device number of /dev/null on Linux, the character device that is most often no terminal. */
+const NULL_DEVICE = 0x103;
+
 /** Whether a descriptor is a terminal. Loads Node's terminal code only for character devices, which saves time when there is none. */
 export function isTerminal(fd: 0 | 1 | 2): boolean {
   try {
-    if (!fstatSync(fd).isCharacterDevice()) return false;
+    const stat = fstatSync(fd);
+    if (!stat.isCharacterDevice() || stat.rdev === NULL_DEVICE) return false;
   } catch {
     return false;
   }

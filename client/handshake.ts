@@ -17,7 +17,7 @@ export interface ClientIdentity {
 }
 
 function newNonce(): string {
-  const bytes = Buffer.alloc(32);
+  const bytes = Buffer.alloc(16);
   const descriptor = openSync("/dev/urandom", "r");
   readSync(descriptor, bytes);
   closeSync(descriptor);

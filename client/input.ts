@@ -1,10 +1,33 @@
-import { read } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
+import { constants, fstatSync, openSync, read } from "node:fs";
 
-const readOnce = (buffer: Buffer): Promise<number> =>
-  new Promise((resolve, reject) => {
-    read(0, buffer, 0, buffer.length, null, (error, count) => (error === null ? resolve(count) : reject(error)));
+/** Between two looks for input that is not there yet. */
+const LOOK_EVERY_MS = 15;
+
+let descriptor: number | undefined;
+
+/**
+ * Standard input as a descriptor of its own that does not block: a blocked read could not be taken back when the question is, and would keep the
+ * process from ending. The shared descriptor itself stays as it is. Files and what cannot be opened again are read as they are.
+ */
+function inputDescriptor(): number {
+  if (descriptor !== undefined) return descriptor;
+  descriptor = 0;
+  try {
+    const stat = fstatSync(0);
+    if (stat.isFIFO() || stat.isCharacterDevice())
+      descriptor = openSync("/dev/fd/0", constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    // A terminal that belongs to another user, or no input at all: reading says which.
+  }
+  return descriptor;
+}
+
+function readOnce(buffer: Buffer): Promise<number> {
+  const fd = inputDescriptor();
+  return new Promise((resolve, reject) => {
+    read(fd, buffer, 0, buffer.length, null, (error, count) => (error === null ? resolve(count) : reject(error)));
   });
+}
 
 /** Up to `max` bytes of standard input, as soon as there are any; undefined at its end. Only what was asked for is taken: the rest stays for the shell (R50). */
 export async function readInput(max: number): Promise<Buffer | undefined> {
@@ -15,7 +38,8 @@ export async function readInput(max: number): Promise<Buffer | undefined> {
       return count === 0 ? undefined : buffer.subarray(0, count);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === "EAGAIN") await sleep(10);
+      // The timer does not keep the process: one that has nothing else to do need not wait for a person.
+      if (code === "EAGAIN") await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS).unref());
       else if (code === "EOF" || code === "EIO" || code === "EBADF" || code === "EISDIR") return undefined;
       else throw error;
     }
@@ -38,7 +62,7 @@ export async function readLine(): Promise<string | undefined> {
 export async function readSecretLine(echo: (text: string) => void): Promise<string | undefined> {
   if (!process.stdin.isTTY) return readLine();
   const { stdin } = process;
-  stdin.setRawMode(true);
+  stdin.unref().setRawMode(true);
   try {
     return await typedLine(stdin);
   } finally {

@@ -1,9 +1,17 @@
-import { closeSync, constants, fchmodSync, fstatSync, lstatSync, mkdirSync, openSync, readlinkSync } from "node:fs";
-import { hostname } from "node:os";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import {
   type DaemonPaths,
-  daemonIdentity,
   daemonPaths,
   type FolderFacts,
   folderFault,
@@ -14,7 +22,6 @@ import {
   socketPathLimit,
   userFolders,
 } from "../protocol/session.ts";
-import { sha256Hex } from "../protocol/sha256.ts";
 
 /** Something that others could have made or could open: nothing is sent there (R2, R8). */
 export class UnsafePlace extends Error {
@@ -60,7 +67,7 @@ export function findPlaces(): Places {
       if (ownParent && lstatSync(dirname(path)).uid !== facts.uid) continue;
       privateFolder(path, facts.uid);
       const folders = { runtime: path, ...user };
-      const paths = daemonPaths(path, sha256Hex(daemonIdentity(folders, namespace)));
+      const paths = daemonPaths(folders, namespace);
       checkLength(paths.folder);
       privateFolder(paths.folder, facts.uid);
       return { folders, namespace, paths };
@@ -75,9 +82,9 @@ export function findPlaces(): Places {
 /** This machine and, on Linux, this view of its file systems. */
 export function readNamespace(): Namespace {
   try {
-    return { host: hostname(), mnt: readlinkSync("/proc/self/ns/mnt") };
+    return { host: readFileSync("/proc/sys/kernel/hostname", "utf8").trim(), mnt: readlinkSync("/proc/self/ns/mnt") };
   } catch {
-    return { host: hostname(), mnt: "" };
+    return { host: process.getBuiltinModule("node:os").hostname(), mnt: "" };
   }
 }
 

@@ -31,7 +31,7 @@ export interface Pending<T> {
   readonly answer: Promise<T>;
 }
 
-type Handler = (params: never, signal: AbortSignal) => unknown;
+type Handler = (params: never) => unknown;
 
 /** A connection that speaks the methods of protocol/methods.ts. Written for start-up time: the daemon uses a library. */
 export interface Rpc {
@@ -40,7 +40,7 @@ export interface Rpc {
   /** What is done with a request or notification of the other side. A handler of a request returns or promises the result. */
   on<Name extends MethodName>(
     method: Name,
-    handler: (params: Params<Name>, signal: AbortSignal) => Result<Name> | Promise<Result<Name>>,
+    handler: (params: Params<Name>) => Result<Name> | Promise<Result<Name>>,
   ): void;
   close(): void;
 }
@@ -49,7 +49,6 @@ export interface Rpc {
 export function createRpc(input: Readable, output: Writable, destroy: () => void): Rpc {
   const waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
   const handlers = new Map<string, Handler>();
-  const serving = new Map<number | string, AbortController>();
   let lastId = 0;
   let lost: ConnectionLost | undefined;
 
@@ -58,7 +57,6 @@ export function createRpc(input: Readable, output: Writable, destroy: () => void
     lost = new ConnectionLost(reason);
     for (const { reject } of waiting.values()) reject(lost);
     waiting.clear();
-    for (const controller of serving.values()) controller.abort();
     destroy();
   };
   const send = (message: Message): void => {
@@ -68,14 +66,10 @@ export function createRpc(input: Readable, output: Writable, destroy: () => void
     const handler = handlers.get(method);
     if (handler === undefined)
       return send({ jsonrpc: "2.0", id, error: { code: -32601, message: `no such method: ${method}` } });
-    const controller = new AbortController();
-    serving.set(id, controller);
     try {
-      send({ jsonrpc: "2.0", id, result: await handler(params as never, controller.signal) });
+      send({ jsonrpc: "2.0", id, result: await handler(params as never) });
     } catch (error) {
       send({ jsonrpc: "2.0", id, error: { code: -32603, message: String(error) } });
-    } finally {
-      serving.delete(id);
     }
   };
   const settle = ({ id, result, error }: ResponseMessage): void => {
@@ -88,9 +82,7 @@ export function createRpc(input: Readable, output: Writable, destroy: () => void
     if (!isMessage(message)) throw new Error("not a JSON-RPC message");
     if (!("method" in message)) return settle(message);
     if ("id" in message) return void answer(message);
-    if (message.method === "$/cancelRequest")
-      return serving.get((message.params as Params<"$/cancelRequest">).id)?.abort();
-    handlers.get(message.method)?.(message.params as never, NEVER_ABORTED);
+    handlers.get(message.method)?.(message.params as never);
   };
   const scanner = createFrameScanner((body) => receive(decodeBody(body)));
   input.on("data", (chunk: Uint8Array) => {
@@ -118,5 +110,3 @@ export function createRpc(input: Readable, output: Writable, destroy: () => void
     close: () => end("closed here"),
   };
 }
-
-const NEVER_ABORTED = new AbortController().signal;

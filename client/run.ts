@@ -78,7 +78,8 @@ function failed(error: unknown, connection: Connection, output: Output): Ending 
   const hint = error instanceof RemoteError && error.facts.hint !== undefined ? `HINT: ${error.facts.hint}\n` : "";
   const text = error instanceof ConnectionLost ? lostText(connection) : `ERROR: ${(error as Error).message}`;
   output.write(2, `${text}\n${hint}`);
-  return { exitCode: error instanceof ConnectionLost ? EXIT.error : EXIT.internal };
+  if (error instanceof ConnectionLost) return { exitCode: EXIT.error };
+  return { exitCode: error instanceof RemoteError ? (error.facts.exitCode ?? EXIT.internal) : EXIT.internal };
 }
 
 function lostText({ daemonPid }: Connection): string {

@@ -3,7 +3,6 @@ import { homedir, hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { EXIT, errorMeaning } from "../protocol/errors.ts";
 import {
-  daemonIdentity,
   daemonPaths,
   type FolderFacts,
   type Namespace,
@@ -12,7 +11,6 @@ import {
   runtimeCandidates,
   userFolders,
 } from "../protocol/session.ts";
-import { sha256Hex } from "../protocol/sha256.ts";
 import { createSecret, INHERITED_PIPE } from "./server/auth.ts";
 import { createDaemonServer, type DaemonServer, type DaemonServerParts } from "./server/daemon-server.ts";
 import { GRACE_MS } from "./server/handlers.ts";
@@ -198,7 +196,7 @@ function watchFaults(
 async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void> {
   ensurePrivateFolder(folders.runtime, facts.uid);
   const namespace = readNamespace();
-  const paths = daemonPaths(folders.runtime, sha256Hex(daemonIdentity(folders, namespace)));
+  const paths = daemonPaths(folders, namespace);
   ensurePrivateFolder(paths.folder, facts.uid);
   checkSocketLength(paths.folder, process.platform);
   const lock = openExclusiveLock(paths.lock);

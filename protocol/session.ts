@@ -90,12 +90,27 @@ export interface Namespace {
   readonly mnt: string;
 }
 
-/** The text whose hash names a daemon's folder below the runtime folder. */
-export function daemonIdentity(folders: PipdFolders, namespace: Namespace): string {
-  return JSON.stringify([PROTOCOL.max, folders.state, folders.cache, folders.config, namespace.host, namespace.mnt]);
+/** The name of a daemon's folder below the runtime folder: 14 hexadecimal digits that depend on everything that makes it another daemon. */
+export function daemonName(folders: PipdFolders, namespace: Namespace): string {
+  const identity = [PROTOCOL.max, folders.state, folders.cache, folders.config, namespace.host, namespace.mnt];
+  return hash53(JSON.stringify(identity)).toString(16).padStart(14, "0");
 }
 
-/** The files of one daemon, all inside `<runtime>/<first 12 hex digits of sha256 of its identity>`. */
+/** A hash of 53 bits (cyrb53, public domain). Names need no cryptographic one, and every start of the client computes it. */
+function hash53(text: string): number {
+  let high = 0xdeadbeef;
+  let low = 0x41c6ce57;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    high = Math.imul(high ^ code, 2654435761);
+    low = Math.imul(low ^ code, 1597334677);
+  }
+  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
+  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
+  return 4294967296 * (2097151 & low) + (high >>> 0);
+}
+
+/** The files of one daemon, all inside `<runtime>/<its name>`. */
 export interface DaemonPaths {
   readonly folder: string;
   /** The public name of the socket. */
@@ -110,8 +125,8 @@ export interface DaemonPaths {
   readonly spawning: string;
 }
 
-export function daemonPaths(runtime: string, identityHash: string): DaemonPaths {
-  const folder = `${runtime}/${identityHash.slice(0, 12)}`;
+export function daemonPaths(folders: PipdFolders, namespace: Namespace): DaemonPaths {
+  const folder = `${folders.runtime}/${daemonName(folders, namespace)}`;
   return {
     folder,
     socket: `${folder}/sock`,

@@ -4,14 +4,14 @@ import { proofText } from "../../protocol/session.ts";
 
 /** The daemon's half of the mutual challenge (R9). The secret itself never crosses a connection. */
 export interface Secret {
-  /** A new nonce, 64 hexadecimal digits. */
+  /** A new nonce, 32 hexadecimal digits. */
   nonce(): string;
   prove(clientNonce: string, serverNonce: string): string;
   /** Whether `proof` is the client's; takes the same time for every wrong proof of the right length. */
   accepts(clientNonce: string, serverNonce: string, proof: string): boolean;
 }
 
-const newNonce = (): string => randomBytes(32).toString("hex");
+const newNonce = (): string => randomBytes(16).toString("hex");
 
 /** A new secret, written to `path` (0600, replaced atomically) for clients of the same user. */
 export function createSecret(path: string): Secret {

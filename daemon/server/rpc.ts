@@ -80,10 +80,19 @@ export function openPeer(input: Readable, output: Writable, end: () => void, rec
     close,
     request: async (method, params, signal) => {
       const source = new CancellationTokenSource();
-      const cancel = (): void => source.cancel();
+      const { promise: givenUp, reject } = Promise.withResolvers<never>();
+      // The other side is told, and not waited for: it may be stuck in a read.
+      const cancel = (): void => {
+        source.cancel();
+        reject(new PipdError("server-cancelled", "cancelled"));
+      };
       signal.addEventListener("abort", cancel, { once: true });
+      if (signal.aborted) cancel();
       try {
-        return await connection.sendRequest(method, params, source.token);
+        return await Promise.race([
+          connection.sendRequest<Result<typeof method>>(method, params, source.token),
+          givenUp,
+        ]);
       } finally {
         signal.removeEventListener("abort", cancel);
         source.dispose();
@@ -116,6 +125,7 @@ function responseError(error: unknown): ResponseError<ErrorFacts> {
   const code = error instanceof PipdError ? error.code : "internal-error";
   const message = redactSecrets(error instanceof Error ? error.message : String(error));
   const hint = error instanceof PipdError && error.hint !== undefined ? { hint: redactSecrets(error.hint) } : {};
+  const { exit, rpc } = errorMeaning(code);
   const facts = error instanceof RpcFailure ? error.facts : {};
-  return new ResponseError(errorMeaning(code).rpc, message, { code, ...hint, ...facts });
+  return new ResponseError(rpc, message, { code, exitCode: exit, ...hint, ...facts });
 }

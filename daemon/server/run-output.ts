@@ -30,6 +30,8 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
   const spill = createSpill(spillPath);
   let waiting: Piece[] = [];
   let waitingSize = 0;
+  /** The end of the queue, which still grows. */
+  let newest: Piece | undefined;
   let seq = 0;
   let unacknowledged = 0;
   const sizes = new Map<number, number>();
@@ -39,23 +41,36 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
   let nextStatus: string | undefined;
   let statusTimer: NodeJS.Timeout | undefined;
 
+  /** Lines written one by one travel, and are kept on disk, as one piece. */
   const queue = (piece: Piece): void => {
-    if (waitingSize + piece.text.length > IN_MEMORY || !spill.empty) return spill.push(piece);
-    const last = waiting.at(-1);
-    // Lines written one by one in the same turn travel as one frame.
-    if (last?.fd === piece.fd && last.text.length + piece.text.length <= PIECE)
-      waiting[waiting.length - 1] = { fd: piece.fd, text: last.text + piece.text };
-    else waiting.push(piece);
-    waitingSize += piece.text.length;
+    if (newest !== undefined && newest.fd === piece.fd && newest.text.length + piece.text.length <= PIECE) {
+      newest = { fd: piece.fd, text: newest.text + piece.text };
+      return;
+    }
+    store();
+    newest = piece;
+  };
+  const store = (): void => {
+    if (newest === undefined) return;
+    if (waitingSize + newest.text.length > IN_MEMORY || !spill.empty) spill.push(newest);
+    else {
+      waiting.push(newest);
+      waitingSize += newest.text.length;
+    }
+    newest = undefined;
   };
   const next = (): Piece | undefined => {
     const piece = waiting.shift();
-    if (piece === undefined) return spill.shift();
-    waitingSize -= piece.text.length;
-    return piece;
+    if (piece !== undefined) {
+      waitingSize -= piece.text.length;
+      return piece;
+    }
+    const last = spill.shift() ?? newest;
+    if (last === newest) newest = undefined;
+    return last;
   };
   const settleFlush = (): void => {
-    if (!ended.signal.aborted && (waiting.length > 0 || !spill.empty)) return;
+    if (!ended.signal.aborted && (waiting.length > 0 || !spill.empty || newest !== undefined)) return;
     for (const waiter of flushWaiters) waiter();
     flushWaiters = [];
   };
@@ -127,6 +142,7 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
       ended.abort();
       clearTimeout(statusTimer);
       waiting = [];
+      newest = undefined;
       spill.close();
       settleFlush();
     },

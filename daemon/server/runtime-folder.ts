@@ -66,7 +66,7 @@ export function chooseRuntimeFolder(candidates: readonly RuntimeCandidate[], uid
     try {
       if (ownParent && lstatSync(dirname(path)).uid !== uid)
         throw new PipdError("unsafe-folder", `${dirname(path)} belongs to another user`);
-      checkSocketLength(`${path}/000000000000`, platform);
+      checkSocketLength(`${path}/00000000000000`, platform);
       ensurePrivateFolder(path, uid);
       return path;
     } catch (error) {

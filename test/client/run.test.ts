@@ -263,6 +263,14 @@ test("one change at a time in an environment, in order, with and without the dae
   for (const other of others) assert.match((await other.finished).stdout, /^waiting for .*\nin\nout\n$/);
 });
 
+test("a question that nobody answers does not keep the client of a stopped daemon", async () => {
+  await using own = createSandbox();
+  const asked = startPipd(own, ["ask"], { program, pty: true });
+  await asked.seen("Proceed (Y/n)? ");
+  await runPipd(own, ["daemon", "stop", "--force"], { program });
+  assert.equal((await asked.finished).code, 1);
+});
+
 test("an unknown command about the daemon is a usage error", async () => {
   for (const args of [
     ["daemon", "dance"],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   compareBuilds,
-  daemonIdentity,
+  daemonName,
   folderFault,
   parseBuildId,
   runtimeCandidates,
@@ -39,12 +39,13 @@ test("each folder and each namespace has a daemon of its own", () => {
   const folders = { runtime: "/r", state: "/s", cache: "/c", config: "/o" };
   const namespace = { host: "h", mnt: "1" };
   const identities = [
-    daemonIdentity(folders, namespace),
-    ...(["state", "cache", "config"] as const).map((key) => daemonIdentity({ ...folders, [key]: "/other" }, namespace)),
-    daemonIdentity(folders, { ...namespace, host: "x" }),
-    daemonIdentity(folders, { ...namespace, mnt: "2" }),
+    daemonName(folders, namespace),
+    ...(["state", "cache", "config"] as const).map((key) => daemonName({ ...folders, [key]: "/other" }, namespace)),
+    daemonName(folders, { ...namespace, host: "x" }),
+    daemonName(folders, { ...namespace, mnt: "2" }),
   ];
   assert.equal(new Set(identities).size, identities.length);
+  assert.ok(identities.every((name) => /^[0-9a-f]{14}$/.test(name)));
 });
 
 test("faults of a folder name path, owner and mode", () => {
