@@ -44,7 +44,7 @@ export interface Expansion {
   readonly files: readonly string[];
 }
 
-export interface JournalOwner {
+interface JournalOwner {
   readonly pid: number;
   /** When the process started, in the system's own words; empty where nobody knows. */
   readonly started: string;

@@ -117,15 +117,23 @@ interface Placement {
   readonly names: string[];
 }
 
-function layoutOf(install: WheelInstall, target: InstallTarget, compile: boolean): Layout {
-  const { wheel, content, requested } = install;
-  const { manifest } = wheel;
-  const library = manifest.rootIsPurelib ? target.scheme.purelib : target.scheme.platlib;
+/** Where each file of a wheel goes. */
+interface FileMap {
+  readonly placements: readonly Placement[];
+  /** By RECORD place; undefined for a file that is left out. */
+  readonly files: readonly (readonly [file: ManifestFile, place: string | undefined])[];
+  readonly scripts: readonly FileWrite[];
+  /** Content of `scripts` by RECORD place. */
+  readonly rewritten: ReadonlyMap<string, Uint8Array>;
+}
+
+function mapFiles(install: WheelInstall, target: InstallTarget, library: string): FileMap {
+  const { manifest } = install.wheel;
   const wrapped = new Set([...manifest.consoleScripts, ...manifest.guiScripts].map((entry) => entry.name));
   const placements = new Map<string, Placement>();
   const files: [ManifestFile, string | undefined][] = [];
   const rewritten = new Map<string, Uint8Array>();
-  const scriptWrites: FileWrite[] = [];
+  const scripts: FileWrite[] = [];
   let placement: Placement | undefined;
   for (const file of manifest.files) {
     const slash = file.path.lastIndexOf("/");
@@ -141,20 +149,24 @@ function layoutOf(install: WheelInstall, target: InstallTarget, compile: boolean
     }
     const place = placement.rank === 0 ? file.path : placement.recordPrefix + name;
     files.push([file, place]);
-    const script = file.pythonScript ? content.scripts.get(file.path) : undefined;
+    const script = file.pythonScript ? install.content.scripts.get(file.path) : undefined;
     if (script === undefined) {
       placement.names.push(name);
     } else {
       const mode = file.executable ? executableMode(target.umask) : plainMode(target.umask);
-      const write = {
-        path: `${placement.folder}/${name}`,
-        content: rewriteScript(script, target.interpreter.executable),
-        mode,
-      };
-      rewritten.set(place, write.content);
-      scriptWrites.push(write);
+      const content = rewriteScript(script, target.interpreter.executable);
+      rewritten.set(place, content);
+      scripts.push({ path: `${placement.folder}/${name}`, content, mode });
     }
   }
+  return { placements: [...placements.values()], files, scripts, rewritten };
+}
+
+function layoutOf(install: WheelInstall, target: InstallTarget, compile: boolean): Layout {
+  const { wheel, content, requested } = install;
+  const { manifest } = wheel;
+  const library = manifest.rootIsPurelib ? target.scheme.purelib : target.scheme.platlib;
+  const { placements, files, scripts, rewritten } = mapFiles(install, target, library);
   const generated = generatedFiles(install, target, library);
   const byteCode = byteCodeOf(install, target, compile);
   const record: FileWrite = {
@@ -164,12 +176,12 @@ function layoutOf(install: WheelInstall, target: InstallTarget, compile: boolean
       recordText({
         files,
         rewritten,
-        generated: generated.writes.map(({ path, content }) => [relative(library, path), content] as const),
+        generated: generated.writes.map(({ path, content: bytes }) => [relative(library, path), bytes] as const),
         byteCode: byteCode === "none" ? [] : byteCodePlaces(files, rewritten, content.byteCode, target.cacheTag ?? ""),
       }),
     ),
   };
-  const groups = [...placements.values()].filter(({ names }) => names.length > 0).sort((a, b) => a.rank - b.rank);
+  const groups = placements.filter(({ names }) => names.length > 0).sort((a, b) => a.rank - b.rank);
   return {
     install,
     layers: [
@@ -177,7 +189,7 @@ function layoutOf(install: WheelInstall, target: InstallTarget, compile: boolean
         folder,
         group: { from: archiveFolder === "" ? wheel.tree : `${wheel.tree}/${archiveFolder}`, to: folder, names },
       })),
-      ...[...scriptWrites, ...generated.writes, record].map((write) => ({ folder: folderOf(write.path), write })),
+      ...[...scripts, ...generated.writes, record].map((write) => ({ folder: folderOf(write.path), write })),
     ],
     plan: {
       wheel,

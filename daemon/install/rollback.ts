@@ -2,12 +2,14 @@ import {
   chmodSync,
   constants,
   copyFileSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   readlinkSync,
   renameSync,
   rmdirSync,
   rmSync,
+  type Stats,
   statSync,
   symlinkSync,
   utimesSync,
@@ -31,11 +33,20 @@ export function moveFile(from: string, to: string): void {
     symlinkSync(readlinkSync(from), part);
   } else {
     copyFileSync(from, part, constants.COPYFILE_FICLONE);
+    keepOwner(part, stats);
     chmodSync(part, stats.mode & 0o7777);
     utimesSync(part, stats.atimeMs / 1000, stats.mtimeMs / 1000);
   }
   renameSync(part, to);
   rmSync(from);
+}
+
+function keepOwner(path: string, { uid, gid }: Stats): void {
+  try {
+    lchownSync(path, uid, gid);
+  } catch {
+    // Only root may give files away, and only root has others' files to move.
+  }
 }
 
 /**

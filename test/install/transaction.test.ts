@@ -180,7 +180,10 @@ test("what stands in the way is said in pip's words before anything changes", as
     ["demo", (path) => writeFileSync(path, "a file"), /\[Errno 17\] File exists: '.*\/demo'/],
     [
       "demo/fresh",
-      (path) => void (mkdirSync(join(path, "..")), symlinkSync("nowhere", path)),
+      (path) => {
+        mkdirSync(join(path, ".."));
+        symlinkSync("nowhere", path);
+      },
       /\[Errno 17\] File exists: '.*\/demo\/fresh'/,
     ],
   ];
@@ -334,14 +337,14 @@ test("many files go through the workers; a foreign file in the way stops them", 
 
 test("what was moved away can be deleted later", async (t) => {
   const { environment } = await prepare(t);
-  const { emptyTrash } = await applyPlan(removalPlan(environment.removals("demo")), environment.target(), callOf(), {
+  const applied = await applyPlan(removalPlan(environment.removals("demo")), environment.target(), callOf(), {
     trash: "later",
   });
   const journals = (): string[] => readdirSync(environment.root).filter((name) => name.startsWith(".pipd"));
   assert.equal(journals().length, 1);
   assert.equal(await recoverTransactions([environment.root], callOf()), undefined, "it belongs to a living process");
   assert.equal(journals().length, 1);
-  await emptyTrash();
+  await applied.emptyTrash();
   assert.equal(journals().length, 0);
 });
 
