@@ -50,6 +50,7 @@ export async function createKiller(t: TestContext, size: number): Promise<Killer
   const run = async (point: number, afterMs?: number): Promise<string> => {
     const child = spawn(process.execPath, [CHILD, planFile, String(point), worker], {
       stdio: ["ignore", "pipe", "inherit"],
+      env: { NODE_COMPILE_CACHE: join(sandbox.folder, "compile-cache") },
     });
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => {

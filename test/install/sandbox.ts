@@ -83,8 +83,7 @@ export function createSandbox(t: TestContext): Sandbox {
     wheelhouse,
     async environment(name) {
       const root = join(folder, name);
-      if (!existsSync(root))
-        execFileSync("python3", ["-m", "venv", "--without-pip", root], { env: { PATH: process.env["PATH"] } });
+      if (!existsSync(root)) execFileSync(basePython(), ["-m", "venv", "--without-pip", root], { env: {} });
       return environmentAt(root);
     },
     async wheels(...specs) {
@@ -104,6 +103,14 @@ export function createSandbox(t: TestContext): Sandbox {
       return stored;
     },
   };
+}
+
+let foundPython: string | undefined;
+
+/** The interpreter behind `python3`, which is a slow shell script on machines with pyenv. */
+function basePython(): string {
+  foundPython ??= execFileSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" }).trim();
+  return foundPython;
 }
 
 const probed = new Map<string, string>();
