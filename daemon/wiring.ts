@@ -7,6 +7,7 @@ import { createWheelFetcher } from "./artifacts/fetch.ts";
 import { createProgram } from "./cli/program.ts";
 import { createHttpClient } from "./index/http-client.ts";
 import { createPackageIndex } from "./index/package-index.ts";
+import { encodePage, type PageAnswer, type PageTask } from "./index/simple-index.ts";
 import { createCompiler } from "./install/compile.ts";
 import { createBackground } from "./operations/background.ts";
 import { createMetadataMemory } from "./operations/metadata-memory.ts";
@@ -19,7 +20,7 @@ import type { Queries } from "./server/handlers.ts";
 import type { Log } from "./server/log.ts";
 import type { Settings } from "./standards/settings.ts";
 import { compatibleTags, tagRanks } from "./standards/tag.ts";
-import { createWorkerPool } from "./std/worker-pool.ts";
+import { createWorkerPool, type WorkerPool } from "./std/worker-pool.ts";
 import { createEnvironmentLocks } from "./store/environment-lock.ts";
 import { createHttpCache } from "./store/http-cache.ts";
 import { createTemporaryWheelStore, createWheelStore } from "./store/wheel-store.ts";
@@ -106,10 +107,26 @@ interface CacheParts {
   readonly now: () => number;
 }
 
+/** From this many bytes on, reading a page takes longer than handing it to a thread. */
+const LARGE_PAGE = 100_000;
+
+/** Reading large pages would block the event loop; small ones are read where they are. */
+function encodeInThread({ headers, body, url }: PageAnswer, pool: WorkerPool): Promise<string> {
+  if (body.byteLength < LARGE_PAGE) return encodePage({ headers, body, url });
+  const task: PageTask = { kind: "page", page: { headers, body, url } };
+  return pool.run<string>(task);
+}
+
 /** Everything that lies under one cache folder. Nothing is opened before it is used. */
 function openCaches(folder: string, { http, pool, now }: CacheParts): Caches {
   const cache = createHttpCache(join(folder, "index-v1.db"), now);
-  const index = createPackageIndex({ http, cache, clock: now, partialFolder: join(folder, "partial") });
+  const index = createPackageIndex({
+    http,
+    cache,
+    clock: now,
+    partialFolder: join(folder, "partial"),
+    encodePage: (page) => encodeInThread(page, pool),
+  });
   const store = createWheelStore({ folder, clock: now });
   return {
     folder,
@@ -130,6 +147,9 @@ function openCaches(folder: string, { http, pool, now }: CacheParts): Caches {
       return { store: temporary.store, remove: async () => temporary[Symbol.asyncDispose]() };
     },
     answers: () => ({ location: cache.location, ...cache.size() }),
-    forgetAnswers: () => cache.clear(),
+    forgetAnswers: () => {
+      index.clear();
+      return cache.clear();
+    },
   };
 }

@@ -3,7 +3,13 @@
  * `main.ts` gives this module (or its bundle) to the pool; nothing else imports it.
  */
 import { readWheelMetadata, unpackWheel } from "./artifacts/unpack-worker.ts";
+import { encodePage, type PageTask } from "./index/simple-index.ts";
 import { linkShard } from "./install/link-shard.ts";
 import { serveTasks } from "./std/worker-pool.ts";
 
-serveTasks({ unpack: unpackWheel, "wheel-metadata": readWheelMetadata, link: linkShard });
+serveTasks({
+  unpack: unpackWheel,
+  "wheel-metadata": readWheelMetadata,
+  link: linkShard,
+  page: ({ page }: PageTask) => encodePage(page),
+});

@@ -10,7 +10,11 @@ const LONGEST_BODY = 1024 * 1024 * 1024;
 
 /** A body without the codings its Content-Encoding names. Throws PipdError "request-failed" if it is not what that says. */
 export async function decode(raw: Uint8Array, encoding: string | undefined, url: string): Promise<Uint8Array> {
-  const limit = { maxOutputLength: LONGEST_BODY };
+  // Bodies mostly grow tenfold: in few large pieces that costs a tenth of the time it takes in zlib's 16 kB ones.
+  const limit = {
+    maxOutputLength: LONGEST_BODY,
+    chunkSize: Math.min(Math.max(16_384, raw.byteLength * 10), 4_194_304),
+  };
   let body = raw;
   const codings = (encoding ?? "").split(",").map((coding) => coding.trim().toLowerCase());
   for (const coding of codings.reverse()) {

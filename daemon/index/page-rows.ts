@@ -88,23 +88,52 @@ export function decodeRows(text: string): PageRows {
   const columns = JSON.parse(text) as Columns;
   const { prefix, hashes, pythons, python, sizes, yanked } = columns;
   const names = unpack(columns.names);
-  const paths = unpack(columns.paths);
-  const sha256 = unpack(columns.sha256);
-  const times = unpack(columns.times);
-  const metadata = unpack(columns.metadata);
+  const pathOf = columnOf(columns.paths);
+  const sha256Of = columnOf(columns.sha256);
+  const timeOf = columnOf(columns.times);
+  const metadataOf = columnOf(columns.metadata);
   return {
     names,
     urlOf(row) {
-      const path = paths[row] ?? "";
+      const path = pathOf(row);
       return path.startsWith("!") ? `${prefix}${path.slice(1)}` : `${prefix}${path}${names[row] ?? ""}`;
     },
-    hashesOf: (row) => hashes[row] ?? (sha256[row] ? { sha256: sha256[row] } : {}),
+    hashesOf(row) {
+      const sha256 = sha256Of(row);
+      return hashes[row] ?? (sha256 === "" ? {} : { sha256 });
+    },
     requiresPythonOf: (row) => pythons[python[row] ?? -1],
     sizeOf: (row) => (sizes[row] === -1 ? undefined : sizes[row]),
-    uploadTimeOf: (row) => times[row] || undefined,
+    uploadTimeOf: (row) => timeOf(row) || undefined,
     yankedOf: (row) => yanked[row] ?? false,
-    coreMetadataOf: (row) => (metadata[row] === "1" ? true : metadata[row] || false),
+    coreMetadataOf: (row) => {
+      const metadata = metadataOf(row);
+      return metadata === "1" ? true : metadata || false;
+    },
   };
+}
+
+/** Few rows of a page are ever looked at closely: a column is only split when many of its cells are asked for. */
+function columnOf(packed: Packed): (row: number) => string {
+  let cells = typeof packed === "string" ? undefined : packed;
+  let asked = 0;
+  return (row) => {
+    if (cells === undefined && ++asked > MOST_SCANS) cells = unpack(packed);
+    return cells === undefined ? cellOf(packed as string, row) : (cells[row] ?? "");
+  };
+}
+
+/** As many scans of a column cost about as much as splitting it. */
+const MOST_SCANS = 16;
+
+function cellOf(packed: string, row: number): string {
+  let start = 0;
+  for (let passed = 0; passed < row; passed++) {
+    start = packed.indexOf("|", start) + 1;
+    if (start === 0) return "";
+  }
+  const end = packed.indexOf("|", start);
+  return packed.slice(start, end === -1 ? undefined : end);
 }
 
 /** The rows of files that were not on a page of an index, such as a folder's. */

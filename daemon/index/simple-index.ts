@@ -24,6 +24,18 @@ export interface PageRequest {
   readonly refresh: boolean;
 }
 
+/** What a page is made of. Plain values: it can be sent to a thread. */
+export type PageAnswer = Pick<HttpAnswer, "headers" | "body" | "url">;
+
+/** A page to be encoded in a thread. */
+export interface PageTask {
+  readonly kind: "page";
+  readonly page: PageAnswer;
+}
+
+/** Turns a page into the text that is kept of it, here or in a thread. */
+export type EncodePage = (page: PageAnswer) => Promise<string>;
+
 /** Pages of indexes over http, with a cache in memory in front of the one on disk. */
 export interface SimplePages {
   /**
@@ -35,8 +47,8 @@ export interface SimplePages {
   clear(): void;
 }
 
-/** Rows of pages kept in memory, over all pages. A row takes about 300 bytes. */
-const MOST_ROWS = 100_000;
+/** Rows of pages kept in memory, over all pages. A row takes about 250 bytes. */
+const MOST_ROWS = 400_000;
 const CONTENT_TYPES =
   /^(?:application\/vnd\.pypi\.simple\.v1\+(?:json|html)|application\/json|text\/html|application\/xhtml\+xml)\b/i;
 
@@ -50,7 +62,12 @@ interface Kept {
 }
 
 /** `clock` gives milliseconds since the epoch. */
-export function createSimplePages(http: HttpClient, cache: HttpCache, clock: () => number): SimplePages {
+export function createSimplePages(
+  http: HttpClient,
+  cache: HttpCache,
+  clock: () => number,
+  encode: EncodePage,
+): SimplePages {
   const flights = createSingleFlight<string, PageRows | undefined>();
   const memory = createLruMap<Kept>(MOST_ROWS, (kept) => (kept.rows?.names.length ?? 0) + 10);
 
@@ -82,7 +99,7 @@ export function createSimplePages(http: HttpClient, cache: HttpCache, clock: () 
     if (answer.status === 304 && known !== undefined) {
       return recall(name, known.answer, cache.refresh(asked, answer));
     }
-    const content = await contentOf(answer);
+    const content = await contentOf(answer, encode);
     const rows = answer.status === 200 ? decodeRows(content) : undefined;
     const stored = request.cacheDisabled ? undefined : cache.store(asked, answer, content);
     return stored === undefined ? rows : remember(name, stored, rows);
@@ -110,14 +127,19 @@ export function digest(text: string): string {
 }
 
 /** The rows of a page as text; "" if there is no page. */
-async function contentOf(answer: HttpAnswer): Promise<string> {
+async function contentOf(answer: HttpAnswer, encode: EncodePage): Promise<string> {
   if (answer.status === 404 || answer.status === 410) {
     return "";
   }
   if (answer.status !== 200) {
     throw statusError(answer);
   }
-  return encodeRows(await parsePage(answer));
+  return encode(answer);
+}
+
+/** A page as the text that is kept of it (`encodeRows`). Throws PipdError "invalid-page". */
+export async function encodePage(page: PageAnswer): Promise<string> {
+  return encodeRows(await parsePage(page));
 }
 
 /** The PipdError "http-status" for an answer that is of no use. */
@@ -132,7 +154,7 @@ export function statusError({ status, url }: { readonly status: number; readonly
 }
 
 /** The files on a page, JSON or HTML by its content type. Throws PipdError "invalid-page". */
-export async function parsePage({ headers, body, url }: HttpAnswer): Promise<readonly IndexFile[]> {
+export async function parsePage({ headers, body, url }: PageAnswer): Promise<readonly IndexFile[]> {
   const type = headers["content-type"] ?? "text/html";
   if (!CONTENT_TYPES.test(type)) {
     throw new PipdError("invalid-page", `${url} is no page of a package index: its content type is ${type}.`);

@@ -33,7 +33,7 @@ export interface Sources {
 }
 
 /** Files kept in memory over all projects and sources. */
-const MOST_FILES = 100_000;
+const MOST_FILES = 400_000;
 /** A source that fails in one of these ways does not keep the others from answering. */
 const SOURCE_FAILURES: ReadonlySet<string> = new Set([
   "index-unreachable",
