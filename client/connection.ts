@@ -162,7 +162,12 @@ export async function connectInProcess(): Promise<Connection> {
   const { startInProcess } = await import("./start-daemon.ts");
   const { folders, namespace } = placesWithoutSocket();
   const child = startInProcess(BUILD_FOLDER, folders);
-  const rpc = createRpc(child.stdout!, child.stdin!, () => child.stdin!.end());
+  const rpc = createRpc(child.stdout!, child.stdin!, () => {
+    child.stdin!.end();
+    child.stdout!.destroy();
+    // It ends by itself; this process need not see it.
+    child.unref();
+  });
   await shakeHands(rpc, identity("pipd-lifecycle"), namespace, undefined);
   return { rpc, daemonPid: undefined, close: () => rpc.close() };
 }

@@ -262,7 +262,8 @@ async function serveStdio(folders: PipdFolders, log: DeferredLog): Promise<void>
     socket: "",
     spillFolder: tmpdir(),
     unreachable: () => {},
-    over: (stuck) => (stuck ? leave(EXIT.error) : leave(EXIT.ok)),
+    // The client has gone: nobody waits for a last word.
+    over: () => process.exit(EXIT.ok),
   });
   // Ctrl-C reaches the whole process group; what it means is the client's decision.
   process.on("SIGINT", () => {});

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Session } from "../../protocol/session.ts";
 import { daemonStatus, startDaemon } from "../harness/daemon-runner.ts";
@@ -18,156 +18,160 @@ const ways = [
   ["without", false],
 ] as const;
 
-for (const [args, options] of [
-  [["--version"], {}],
-  [["both", "a", "b", "c"], {}],
-  [["both", "grüße 💡", "", "  spaces  ", "--", "--no-daemon"], {}],
-  [["exit", "0"], {}],
-  [["exit", "1"], {}],
-  [["exit", "2"], {}],
-  [["exit", "23"], {}],
-  [["no-such-command"], {}],
-  [["stdin"], { stdin: "x".repeat(100_000) }],
-  [["stdin"], {}],
-  [["ask"], { stdin: "yes\nno\n" }],
-  [["ask"], { stdin: "no end of line" }],
-  [["ask", "password"], { stdin: "secret\n" }],
-  [["ask"], {}],
-  [["child"], { env: { CANARY: "of this caller" } }],
-  [["fail"], {}],
-  [["progress"], {}],
-] as const) {
-  test(`the same text and exit code either way: ${args.join(" ")} ${JSON.stringify(options).slice(0, 60)}`, async () => {
-    const [by, without] = await runBothWays(sandbox, args, { ...options, program });
-    assert.deepEqual(by, without);
-  });
-}
+void describe("with the daemon and without", { concurrency: 3 }, () => {
+  for (const [args, options] of [
+    [["--version"], {}],
+    [["both", "a", "b", "c"], {}],
+    [["both", "grüße 💡", "", "  spaces  ", "--", "--no-daemon"], {}],
+    [["exit", "0"], {}],
+    [["exit", "1"], {}],
+    [["exit", "2"], {}],
+    [["exit", "23"], {}],
+    [["no-such-command"], {}],
+    [["stdin"], { stdin: "x".repeat(100_000) }],
+    [["stdin"], {}],
+    [["ask"], { stdin: "yes\nno\n" }],
+    [["ask"], { stdin: "no end of line" }],
+    [["ask", "password"], { stdin: "secret\n" }],
+    [["ask"], {}],
+    [["child"], { env: { CANARY: "of this caller" } }],
+    [["fail"], {}],
+    [["progress"], {}],
+  ] as const) {
+    test(`the same text and exit code either way: ${args.join(" ")} ${JSON.stringify(options).slice(0, 60)}`, async () => {
+      const [by, without] = await runBothWays(sandbox, args, { ...options, program });
+      assert.deepEqual(by, without);
+    });
+  }
 
-test("exit codes are the command's", async () => {
-  for (const code of [0, 1, 2, 3, 23, 120])
-    assert.equal((await runPipd(sandbox, ["exit", String(code)], { program })).code, code);
+  test("exit codes are the command's", async () => {
+    for (const code of [0, 1, 2, 3, 23, 120])
+      assert.equal((await runPipd(sandbox, ["exit", String(code)], { program })).code, code);
+  });
+
+  for (const [way, daemon] of ways) {
+    test(`the caller's world reaches the command, ${way}`, async () => {
+      const cwd = sandbox.makeFolder("elsewhere");
+      const env = { LC_ALL: "de_DE.UTF-8", NODE_OPTIONS: "--no-warnings", CANARY: "x\ny" };
+      const { stdout } = await runPipd(sandbox, ["session", "ä", "--", "--time"], { program, daemon, cwd, env });
+      const session = JSON.parse(stdout) as Session & { readonly argv: readonly string[] };
+      assert.deepEqual(session.argv, ["session", "ä", "--", "--time"]);
+      assert.equal(session.cwd, realpathSync(cwd));
+      assert.equal(session.umask, process.umask());
+      assert.equal(session.locale, "de_DE.UTF-8");
+      assert.deepEqual(session.tty, { in: false, out: false, err: false, cols: 80, rows: 24, colors: 1 });
+      assert.equal(session.interactive, false);
+      const { PWD: _pwd, OLDPWD: _old, PIPD_NODE_OPTIONS: moved, ...seen } = session.env;
+      assert.equal(moved, undefined);
+      assert.deepEqual(seen, {
+        ...Object.fromEntries(
+          Object.entries({ ...sandbox.env, ...env }).filter(([name]) => name !== "PWD" && name !== "OLDPWD"),
+        ),
+      });
+    });
+
+    test(`5 MB to a slow pipe arrive, ${way}`, async () => {
+      const running = startPipd(sandbox, ["big", "5000000"], { program, daemon });
+      running.child.stdout!.pause();
+      await sleep(300);
+      running.child.stdout!.resume();
+      const { stdout, code } = await running.finished;
+      assert.equal(code, 0);
+      assert.equal(stdout, `${"0123456789".repeat(10)}\n`.repeat(Math.ceil(5_000_000 / 101)));
+    });
+
+    test(`a broken pipe is exit 120 and one line, ${way}`, () => {
+      const words = [program, ...(daemon ? [] : ["--no-daemon"]), "big", "3000000"]
+        .map((word) => `'${word}'`)
+        .join(" ");
+      const { stdout, stderr } = spawnSync("bash", ["-c", `${words} | head -1; echo "\${PIPESTATUS[0]}"`], {
+        env: sandbox.env,
+        encoding: "utf8",
+      });
+      assert.equal(stdout, `${"0123456789".repeat(10)}\n120\n`);
+      assert.equal(stderr, "ERROR: Pipe to stdout was broken\n");
+    });
+
+    test(`input that was not asked for stays for the shell, ${way}`, () => {
+      const words = [program, ...(daemon ? [] : ["--no-daemon"]), "ask"].map((word) => `'${word}'`).join(" ");
+      const { stdout } = spawnSync("bash", ["-c", `${words}; cat`], {
+        env: sandbox.env,
+        input: "first\nsecond\n",
+        encoding: "utf8",
+      });
+      assert.equal(stdout, 'Proceed (Y/n)? answer: "first"\nsecond\n');
+    });
+
+    test(`Ctrl-C once lets the command clean up, and the client dies of SIGINT, ${way}`, async () => {
+      const running = startPipd(sandbox, ["wait"], { program, daemon, pty: true });
+      await running.seen("waiting");
+      running.child.stdin!.write("\x03");
+      const { stdout, signal } = await running.finished;
+      assert.equal(signal, "SIGINT");
+      assert.match(stdout, /cancelling\.\.\.[^]*cleaned up/);
+    });
+
+    test(`Ctrl-C twice leaves at once, ${way}`, async () => {
+      const running = startPipd(sandbox, ["stubborn", "1500"], { program, daemon, pty: true });
+      await running.seen("waiting");
+      running.child.stdin!.write("\x03");
+      await running.seen("cancelling...");
+      running.child.stdin!.write("\x03");
+      assert.equal((await running.finished).signal, "SIGINT");
+    });
+
+    test(`on a terminal, the transient line makes room for text, ${way}`, async () => {
+      const { stdout, code } = await runPipd(sandbox, ["progress"], { program, daemon, pty: true });
+      assert.equal(code, 0);
+      assert.match(stdout, /step 0 of 4\r\x1b\[Jdone 0\r\n/);
+      const screen = stdout.split("\n").map((line) => line.replace(/[^]*\r\x1b\[J/, ""));
+      assert.deepEqual(
+        screen.map((line) => line.replace("\r", "")),
+        ["done 0", "done 1", "done 2", "done 3", ""],
+      );
+    });
+
+    test(`the terminal's facts and its new size reach the command, ${way}`, async () => {
+      const { stdout } = await runPipd(sandbox, ["session"], {
+        program,
+        daemon,
+        pty: true,
+        env: { TERM: "xterm-256color" },
+      });
+      assert.deepEqual((JSON.parse(stdout) as Session).tty, {
+        in: true,
+        out: true,
+        err: true,
+        cols: 100,
+        rows: 30,
+        colors: 8,
+      });
+      const running = startPipd(sandbox, ["resize"], { program, daemon, pty: true });
+      await running.seen("ready");
+      running.child.stdin!.write("\x1e40x132\n");
+      assert.match((await running.finished).stdout, /cols 132/);
+    });
+
+    test(`questions on a terminal, ${way}`, async () => {
+      const asked = startPipd(sandbox, ["ask"], { program, daemon, pty: true });
+      await asked.seen("Proceed (Y/n)? ");
+      asked.child.stdin!.write("y\n");
+      assert.match((await asked.finished).stdout, /answer: "y"/);
+      const secret = startPipd(sandbox, ["ask", "password"], { program, daemon, pty: true });
+      await secret.seen("Proceed (Y/n)? ");
+      await sleep(100);
+      secret.child.stdin!.write("pa\x7fss\r");
+      assert.match((await secret.finished).stdout, /\? \r\nanswer: "pss"\r\n/);
+    });
+
+    test(`the time of a command is shown when asked for, ${way}`, async () => {
+      assert.match(
+        (await runPipd(sandbox, ["--time", "exit", "3"], { program, daemon })).stderr,
+        /^daemon time: \d+\.\d\d ms\n$/,
+      );
+    });
+  }
 });
-
-for (const [way, daemon] of ways) {
-  test(`the caller's world reaches the command, ${way}`, async () => {
-    const cwd = sandbox.makeFolder("elsewhere");
-    const env = { LC_ALL: "de_DE.UTF-8", NODE_OPTIONS: "--no-warnings", CANARY: "x\ny" };
-    const { stdout } = await runPipd(sandbox, ["session", "ä", "--", "--time"], { program, daemon, cwd, env });
-    const session = JSON.parse(stdout) as Session & { readonly argv: readonly string[] };
-    assert.deepEqual(session.argv, ["session", "ä", "--", "--time"]);
-    assert.equal(session.cwd, realpathSync(cwd));
-    assert.equal(session.umask, process.umask());
-    assert.equal(session.locale, "de_DE.UTF-8");
-    assert.deepEqual(session.tty, { in: false, out: false, err: false, cols: 80, rows: 24, colors: 1 });
-    assert.equal(session.interactive, false);
-    const { PWD: _pwd, OLDPWD: _old, PIPD_NODE_OPTIONS: moved, ...seen } = session.env;
-    assert.equal(moved, undefined);
-    assert.deepEqual(seen, {
-      ...Object.fromEntries(
-        Object.entries({ ...sandbox.env, ...env }).filter(([name]) => name !== "PWD" && name !== "OLDPWD"),
-      ),
-    });
-  });
-
-  test(`5 MB to a slow pipe arrive, ${way}`, async () => {
-    const running = startPipd(sandbox, ["big", "5000000"], { program, daemon });
-    running.child.stdout!.pause();
-    await sleep(300);
-    running.child.stdout!.resume();
-    const { stdout, code } = await running.finished;
-    assert.equal(code, 0);
-    assert.equal(stdout, `${"0123456789".repeat(10)}\n`.repeat(Math.ceil(5_000_000 / 101)));
-  });
-
-  test(`a broken pipe is exit 120 and one line, ${way}`, () => {
-    const words = [program, ...(daemon ? [] : ["--no-daemon"]), "big", "3000000"].map((word) => `'${word}'`).join(" ");
-    const { stdout, stderr } = spawnSync("bash", ["-c", `${words} | head -1; echo "\${PIPESTATUS[0]}"`], {
-      env: sandbox.env,
-      encoding: "utf8",
-    });
-    assert.equal(stdout, `${"0123456789".repeat(10)}\n120\n`);
-    assert.equal(stderr, "ERROR: Pipe to stdout was broken\n");
-  });
-
-  test(`input that was not asked for stays for the shell, ${way}`, () => {
-    const words = [program, ...(daemon ? [] : ["--no-daemon"]), "ask"].map((word) => `'${word}'`).join(" ");
-    const { stdout } = spawnSync("bash", ["-c", `${words}; cat`], {
-      env: sandbox.env,
-      input: "first\nsecond\n",
-      encoding: "utf8",
-    });
-    assert.equal(stdout, 'Proceed (Y/n)? answer: "first"\nsecond\n');
-  });
-
-  test(`Ctrl-C once lets the command clean up, and the client dies of SIGINT, ${way}`, async () => {
-    const running = startPipd(sandbox, ["wait"], { program, daemon, pty: true });
-    await running.seen("waiting");
-    running.child.stdin!.write("\x03");
-    const { stdout, signal } = await running.finished;
-    assert.equal(signal, "SIGINT");
-    assert.match(stdout, /cancelling\.\.\.[^]*cleaned up/);
-  });
-
-  test(`Ctrl-C twice leaves at once, ${way}`, async () => {
-    const running = startPipd(sandbox, ["stubborn", "1500"], { program, daemon, pty: true });
-    await running.seen("waiting");
-    running.child.stdin!.write("\x03");
-    await running.seen("cancelling...");
-    running.child.stdin!.write("\x03");
-    assert.equal((await running.finished).signal, "SIGINT");
-  });
-
-  test(`on a terminal, the transient line makes room for text, ${way}`, async () => {
-    const { stdout, code } = await runPipd(sandbox, ["progress"], { program, daemon, pty: true });
-    assert.equal(code, 0);
-    assert.match(stdout, /step 0 of 4\r\x1b\[Jdone 0\r\n/);
-    const screen = stdout.split("\n").map((line) => line.replace(/[^]*\r\x1b\[J/, ""));
-    assert.deepEqual(
-      screen.map((line) => line.replace("\r", "")),
-      ["done 0", "done 1", "done 2", "done 3", ""],
-    );
-  });
-
-  test(`the terminal's facts and its new size reach the command, ${way}`, async () => {
-    const { stdout } = await runPipd(sandbox, ["session"], {
-      program,
-      daemon,
-      pty: true,
-      env: { TERM: "xterm-256color" },
-    });
-    assert.deepEqual((JSON.parse(stdout) as Session).tty, {
-      in: true,
-      out: true,
-      err: true,
-      cols: 100,
-      rows: 30,
-      colors: 8,
-    });
-    const running = startPipd(sandbox, ["resize"], { program, daemon, pty: true });
-    await running.seen("ready");
-    running.child.stdin!.write("\x1e40x132\n");
-    assert.match((await running.finished).stdout, /cols 132/);
-  });
-
-  test(`questions on a terminal, ${way}`, async () => {
-    const asked = startPipd(sandbox, ["ask"], { program, daemon, pty: true });
-    await asked.seen("Proceed (Y/n)? ");
-    asked.child.stdin!.write("y\n");
-    assert.match((await asked.finished).stdout, /answer: "y"/);
-    const secret = startPipd(sandbox, ["ask", "password"], { program, daemon, pty: true });
-    await secret.seen("Proceed (Y/n)? ");
-    await sleep(100);
-    secret.child.stdin!.write("pa\x7fss\r");
-    assert.match((await secret.finished).stdout, /\? \r\nanswer: "pss"\r\n/);
-  });
-
-  test(`the time of a command is shown when asked for, ${way}`, async () => {
-    assert.match(
-      (await runPipd(sandbox, ["--time", "exit", "3"], { program, daemon })).stderr,
-      /^daemon time: \d+\.\d\d ms\n$/,
-    );
-  });
-}
 
 test("colours are decided by the caller's terminal and environment", async () => {
   const depth = async (env: Record<string, string>, pty: boolean): Promise<number> =>
