@@ -64,7 +64,7 @@ export function createCompiler({
 
   /** Runs a request on a free process of this interpreter, in the order of asking. */
   const run = async (executable: string, request: CompileRequest, signal: AbortSignal): Promise<readonly string[]> => {
-    const team = teams.get(executable) ?? { idle: [], size: 0, queue: [] };
+    const team = teams.get(executable) ?? { idle: [], all: new Set(), size: 0, queue: [] };
     teams.set(executable, team);
     while (team.idle.length === 0 && team.size >= processes) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -77,8 +77,10 @@ export function createCompiler({
     try {
       if (worker === undefined || worker.hasEnded)
         worker = startPythonCompiler({ executable, assetsFolder, idleMs, timeoutMs });
+      team.all.add(worker);
       return await worker.compile(request, signal);
     } finally {
+      for (const each of team.all) if (each.hasEnded) team.all.delete(each);
       if (worker === undefined || worker.hasEnded) team.size -= 1;
       else team.idle.push(worker);
       team.queue.shift()?.();
@@ -111,7 +113,7 @@ export function createCompiler({
     compileInStore: (wheel, interpreter, signal) =>
       flights.run(`${wheel.sha256} ${interpreter.cacheTag}`, signal, (shared) => compile(wheel, interpreter, shared)),
     close() {
-      for (const { idle } of teams.values()) for (const worker of idle.splice(0)) worker.end();
+      for (const { all } of teams.values()) for (const worker of all) worker.end();
     },
   };
 }
@@ -119,6 +121,7 @@ export function createCompiler({
 /** The processes of one interpreter. `size` counts the busy ones too. */
 interface Team {
   readonly idle: PythonCompiler[];
+  readonly all: Set<PythonCompiler>;
   size: number;
   readonly queue: (() => void)[];
 }

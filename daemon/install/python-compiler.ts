@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
@@ -58,8 +59,15 @@ export function startPythonCompiler({
     waiting?.reject(reason);
     waiting = undefined;
   };
+  /** A process without work does not keep pipd alive. */
+  const hold = (held: boolean): void => {
+    for (const handle of [child, child.stdin as Socket, child.stdout as Socket]) {
+      if (held) handle.ref();
+      else handle.unref();
+    }
+  };
   const rest = (): void => {
-    child.unref();
+    hold(false);
     idle = setTimeout(() => child.kill("SIGKILL"), idleMs);
     idle.unref();
   };
@@ -80,7 +88,7 @@ export function startPythonCompiler({
     async compile(request, signal) {
       signal.throwIfAborted();
       clearTimeout(idle);
-      child.ref();
+      hold(true);
       const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>();
       waiting = { resolve, reject };
       child.stdin.write(`${JSON.stringify(request)}\n`);
