@@ -237,7 +237,6 @@ test("the daemon is off when CI is set, by variable and by configuration", async
   const { writeFileSync } = await import("node:fs");
   for (const env of [{ CI: "1" }, { PIPD_DAEMON: "0" }, { CI: "true", PIPD_DAEMON: "no" }])
     assert.equal((await runPipd(own, ["exit", "7"], { program, env })).code, 7);
-  own.makeFolder("config/pipd");
   writeFileSync(join(own.config, "config.toml"), "# mine\ndaemon = false # off\n");
   assert.equal((await runPipd(own, ["exit", "7"], { program })).code, 7);
   assert.equal(await daemonStatus(own, { program }), undefined);

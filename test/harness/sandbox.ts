@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -51,6 +51,8 @@ export function createSandbox(extra: Readonly<Record<string, string>> = {}): San
     PIP_CONFIG_FILE: "/dev/null",
     ...extra,
   };
+  // A test run that is killed closes nothing: its daemons then leave by themselves.
+  writeFileSync(join(at("config/pipd"), "config.toml"), "idle-timeout = 120\n");
   const close = async (): Promise<void> => {
     const left = await endProcesses(folder);
     rmSync(folder, { recursive: true, force: true });
