@@ -75,9 +75,10 @@ export function createCompiler({
     if (idle === undefined) team.size += 1;
     let worker = idle;
     try {
-      if (worker === undefined || worker.hasEnded)
+      if (worker === undefined || worker.hasEnded) {
         worker = startPythonCompiler({ executable, assetsFolder, idleMs, timeoutMs });
-      team.all.add(worker);
+        team.all.add(worker);
+      }
       return await worker.compile(request, signal);
     } finally {
       for (const each of team.all) if (each.hasEnded) team.all.delete(each);

@@ -1,4 +1,4 @@
-import { createFolderReader, type EntryKind, type FolderReader } from "./folder-reader.ts";
+import type { EntryKind, FolderReader } from "./folder-reader.ts";
 
 /** The fewest paths that contain all of the given ones (pip's `compact`). A path that ends in `/` or in slash and star stands for the folder. */
 export function compactPaths(paths: Iterable<string>): string[] {
@@ -45,23 +45,6 @@ export function removalListing(
     outsidePrefix: compactPaths(refused).sort(),
     wouldMove: verbose ? compactPaths(compressForRename(paths, folders)).sort() : [],
   };
-}
-
-/** The lists as the lines that pip prints below "Uninstalling x-1.0:", paths indented by two spaces. */
-export function renderRemovalListing(
-  plan: { readonly paths: readonly string[]; readonly refused: readonly string[] },
-  verbose: boolean,
-  folders: FolderReader = createFolderReader(),
-): readonly string[] {
-  const { wouldRemove, wouldSkip, outsidePrefix, wouldMove } = removalListing(plan, verbose, folders);
-  const section = (title: string, paths: readonly string[]): readonly string[] =>
-    paths.length === 0 ? [] : [title, ...paths.map((path) => `  ${path}`)];
-  return [
-    ...section("Would remove:", wouldRemove),
-    ...section("Would not remove (might be manually added):", wouldSkip),
-    ...section("Would not remove (outside of prefix):", outsidePrefix),
-    ...section("Will actually move:", wouldMove),
-  ];
 }
 
 /** pip's `compress_for_output_listing`. */

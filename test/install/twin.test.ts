@@ -5,8 +5,9 @@ import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, write
 import { join } from "node:path";
 import { test } from "node:test";
 import { createCompiler } from "../../daemon/install/compile.ts";
+import { createFolderReader } from "../../daemon/install/folder-reader.ts";
 import { planInstall } from "../../daemon/install/plan.ts";
-import { renderRemovalListing } from "../../daemon/install/removal-paths.ts";
+import { removalListing } from "../../daemon/install/removal-paths.ts";
 import { readTargetFolder, retarget } from "../../daemon/install/retarget.ts";
 import { applyPlan } from "../../daemon/install/transaction.ts";
 import { loadWheelContent } from "../../daemon/install/wheel-content.ts";
@@ -114,7 +115,14 @@ test("pip's tree removed, made again, and removed by pip", async (t) => {
   assert.ok(plan);
   const shown = environment.pip(["uninstall", "every-thing"], { input: "n\n" });
   const listed = shown.slice(shown.indexOf("\n") + 1, shown.indexOf("Proceed"));
-  const lines = ["Uninstalling Every-Thing-1.2:", ...renderRemovalListing(plan, false).map((line) => `  ${line}`)];
+  const { wouldRemove, wouldSkip } = removalListing(plan, false, createFolderReader());
+  const lines = [
+    "Uninstalling Every-Thing-1.2:",
+    "  Would remove:",
+    ...wouldRemove.map((path) => `    ${path}`),
+    "  Would not remove (might be manually added):",
+    ...wouldSkip.map((path) => `    ${path}`),
+  ];
   assert.deepEqual(listed.trimEnd().split("\n"), lines);
   rmSync(join(environment.site, "every_thing/by_hand.txt"));
 
