@@ -13,6 +13,7 @@ import { createBackground } from "./operations/background.ts";
 import { createMetadataMemory } from "./operations/metadata-memory.ts";
 import type { Caches, Parts } from "./operations/parts.ts";
 import { createQueries } from "./operations/queries.ts";
+import { createResolutionMemory } from "./operations/resolution-memory.ts";
 import { findBaseEnvironment, findEnvironment } from "./python/environment.ts";
 import { createInstalledModel } from "./python/installed.ts";
 import { createInterpreters, type InterpreterFacts } from "./python/interpreter.ts";
@@ -133,6 +134,7 @@ function openCaches(folder: string, { http, pool, now }: CacheParts): Caches {
     index,
     store,
     memory: createMetadataMemory(),
+    resolutions: createResolutionMemory(),
     fetcher: createWheelFetcher({
       store,
       pool,

@@ -30,6 +30,11 @@ export interface PackageIndex {
    */
   project(key: NormalizedName, sources: IndexSources, call: Call): Promise<ProjectFiles>;
   /**
+   * Changes whenever `project` would answer otherwise, and is undefined when somebody would have to be asked over the network for that. For
+   * answers that were made from several projects: as long as no stamp has changed they hold.
+   */
+  stamp(key: NormalizedName, sources: IndexSources, call: Call): Promise<string | undefined> | string | undefined;
+  /**
    * The text of a wheel's METADATA, by the cheapest way there is. Throws PipdError "no-metadata" for what is no wheel, "hash-mismatch",
    * "invalid-wheel", "unreadable-file", and what HttpClient throws.
    */
@@ -128,7 +133,41 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
     return text;
   }
 
+  const answerNames = new WeakMap<SourceAnswer["files"], string>();
+  let answersNamed = 0;
+
+  /** Local sources are looked at, which costs a stat; their answer is the same array as long as nothing has changed. */
+  async function localStamp(answers: readonly Promise<SourceAnswer>[]): Promise<string | undefined> {
+    const stamps: string[] = [];
+    for (const { files, unreachable } of await Promise.all(answers)) {
+      if (unreachable !== undefined) return undefined;
+      const name = answerNames.get(files) ?? String(++answersNamed);
+      answerNames.set(files, name);
+      stamps.push(name);
+    }
+    return stamps.join(" ");
+  }
+
   return {
+    stamp(key, sources, call) {
+      const isRemote = (location: string): boolean => /^https?:/i.test(location);
+      const indexes = sources.noIndex ? [] : sources.indexUrls;
+      if (sources.findLinks.some(isRemote)) return undefined;
+      const remote: string[] = [];
+      for (const location of indexes.filter(isRemote)) {
+        const stamp = sourcesAsked.indexStamp(location, key, sources);
+        if (stamp === undefined) return undefined;
+        remote.push(stamp);
+      }
+      const local = [
+        ...sources.findLinks.map((location) => sourcesAsked.findLinks(location, key, sources, call)),
+        ...indexes
+          .filter((location) => !isRemote(location))
+          .map((location) => sourcesAsked.index(location, key, sources, call)),
+      ];
+      if (local.length === 0) return remote.join(" ");
+      return localStamp(local).then((stamp) => (stamp === undefined ? undefined : `${remote.join(" ")} ${stamp}`));
+    },
     project(key, sources, call) {
       const asked = byCall.get(call) ?? new Map<string, Promise<ProjectFiles>>();
       byCall.set(call, asked);

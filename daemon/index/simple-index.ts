@@ -43,12 +43,15 @@ export interface SimplePages {
    * throws, PipdError "http-status" for any other status than 200, and "invalid-page" for what is no page.
    */
   get(request: PageRequest, signal: AbortSignal): Promise<PageRows | undefined>;
+  /** Changes with the page; undefined unless the page is in memory and need not be asked for. */
+  stamp(request: PageRequest): string | undefined;
   /** Forgets what is in memory. */
   clear(): void;
 }
 
 /** Rows of pages kept in memory, over all pages. A row takes about 250 bytes. */
 const MOST_ROWS = 400_000;
+const MOST_STAMPS = 20_000;
 const CONTENT_TYPES =
   /^(?:application\/vnd\.pypi\.simple\.v1\+(?:json|html)|application\/json|text\/html|application\/xhtml\+xml)\b/i;
 
@@ -71,12 +74,18 @@ export function createSimplePages(
   const flights = createSingleFlight<string, PageRows | undefined>();
   const memory = createLruMap<Kept>(MOST_ROWS, (kept) => (kept.rows?.names.length ?? 0) + 10);
 
+  /** What is known of pages whose rows have left the memory, too. */
+  const stamps = createLruMap<Pick<Kept, "version" | "freshUntil">>(MOST_STAMPS);
+  const nameOf = (request: PageRequest): string => `${http.identity(request)} ${request.url}`;
+
   function remember(
     name: string,
     { version, freshFor }: StoredAnswer,
     rows: PageRows | undefined,
   ): PageRows | undefined {
-    memory.set(name, { version, rows, freshUntil: clock() + freshFor });
+    const freshUntil = clock() + freshFor;
+    memory.set(name, { version, rows, freshUntil });
+    stamps.set(name, { version, freshUntil });
     return rows;
   }
 
@@ -107,7 +116,7 @@ export function createSimplePages(
 
   return {
     async get(request, signal) {
-      const name = `${http.identity(request)} ${request.url}`;
+      const name = nameOf(request);
       const known = request.cacheDisabled || request.refresh ? undefined : memory.get(name);
       if (known !== undefined && clock() < known.freshUntil) {
         return known.rows;
@@ -115,7 +124,14 @@ export function createSimplePages(
       const flight = `${name} ${request.cacheDisabled} ${request.refresh} ${request.network.retries}`;
       return flights.run(flight, signal, (shared) => load(name, request, shared));
     },
-    clear: () => memory.clear(),
+    stamp(request) {
+      const known = request.cacheDisabled || request.refresh ? undefined : stamps.get(nameOf(request));
+      return known !== undefined && clock() < known.freshUntil ? String(known.version) : undefined;
+    },
+    clear: () => {
+      memory.clear();
+      stamps.clear();
+    },
   };
 }
 

@@ -30,6 +30,8 @@ export interface Sources {
   index(location: string, key: NormalizedName, sources: IndexSources, call: Call): Promise<SourceAnswer>;
   /** A project's files in a find-links location. */
   findLinks(location: string, key: NormalizedName, sources: IndexSources, call: Call): Promise<SourceAnswer>;
+  /** Changes with what an index on the network would answer now; undefined if it would have to be asked. */
+  indexStamp(location: string, key: NormalizedName, sources: IndexSources): string | undefined;
 }
 
 /** Files kept in memory over all projects and sources. */
@@ -138,10 +140,13 @@ export function createSources(pages: SimplePages, local: LocalPages, once: OnceP
         if (!/^https?:\/\//i.test(location) || !URL.canParse(location)) {
           throw new PipdError("index-unreachable", `${redact(location)} is neither an http(s) nor a file URL.`);
         }
-        const page = new URL(location);
-        page.pathname = `${page.pathname.replace(/\/+$/, "")}/${quotePath(key)}/`;
-        return answer(location, key, await remotePage(page.href, location, key, sources, call), sources);
+        return answer(location, key, await remotePage(pageUrl(location, key), location, key, sources, call), sources);
       });
+    },
+    indexStamp(location, key, { network, cacheDisabled, refresh }) {
+      if (!/^https?:\/\//i.test(location) || !URL.canParse(location)) return undefined;
+      const again = refresh === "all" || refresh.has(key);
+      return pages.stamp({ url: pageUrl(location, key), location, network, cacheDisabled, refresh: again });
     },
     findLinks(location, key, sources, call) {
       return guarded(location, call, async () => {
@@ -166,6 +171,13 @@ export function createSources(pages: SimplePages, local: LocalPages, once: OnceP
       });
     },
   };
+}
+
+/** The address of a project's page. */
+function pageUrl(location: string, key: NormalizedName): string {
+  const page = new URL(location);
+  page.pathname = `${page.pathname.replace(/\/+$/, "")}/${quotePath(key)}/`;
+  return page.href;
 }
 
 function untrusted({ host, hostname, origin }: URL): string {

@@ -1,5 +1,7 @@
 import type { ProjectFile } from "../index/project-files.ts";
 import type { RequestedBy, Resolution, Resolved } from "../resolver/ports.ts";
+import type { Satisfied } from "../resolver/satisfied.ts";
+import { requirementText } from "../resolver/wording.ts";
 import type { NormalizedName } from "../standards/name.ts";
 import type { Call } from "../std/call.ts";
 import { pathOfFileUrl } from "../std/file-url.ts";
@@ -7,11 +9,10 @@ import type { WheelStore } from "../store/wheel-store.ts";
 import { type Chosen, isSkippedWheel } from "./choose-installations.ts";
 import { formatSize } from "./format-size.ts";
 import { type DirectWheels, fileOf } from "./resolve-requirements.ts";
-import { type Satisfied, withoutMarker } from "./satisfied.ts";
 
 /** What `install` tells a person, in pip's words. */
 export interface Messages {
-  alreadySatisfied(satisfied: Satisfied): void;
+  alreadySatisfied(satisfied: Omit<Satisfied, "requirement">): void;
   resolved(resolution: Resolution, chosen: readonly Chosen[], directs: DirectWheels): void;
   fetching(file: ProjectFile, store: WheelStore): void;
   wouldInstall(chosen: readonly Chosen[]): void;
@@ -19,8 +20,7 @@ export interface Messages {
 
 export function createMessages(call: Call): Messages {
   const say = (text: string): void => call.reporter.message("info", text);
-  const alreadySatisfied = ({ requirement, installed, from }: Satisfied): void => {
-    const text = withoutMarker(requirement);
+  const alreadySatisfied = ({ text, installed, from }: Omit<Satisfied, "requirement">): void => {
     say(
       `Requirement already satisfied: ${text} in ${shownPath(installed.location, call)}${from === "" ? "" : ` (from ${from})`} (${installed.version})`,
     );
@@ -35,7 +35,7 @@ export function createMessages(call: Call): Messages {
         if (by === undefined) continue;
         const from = originOf(by, byKey);
         if (source.kind === "installed")
-          alreadySatisfied({ requirement: by.requirement, installed: source.installed, from });
+          alreadySatisfied({ text: requirementText(by), installed: source.installed, from });
         else collecting(resolved, by, from, fileOf(resolved.candidate, directs), call);
         if (isSkippedWheel(resolved, chosen)) {
           say(
@@ -64,7 +64,7 @@ export function createMessages(call: Call): Messages {
 function collecting({ candidate }: Resolved, by: RequestedBy, from: string, file: ProjectFile, call: Call): void {
   const path = pathOfFileUrl(file.url);
   const suffix = from === "" ? "" : ` (from ${from})`;
-  const text = withoutMarker(by.requirement);
+  const text = requirementText(by);
   const what = candidate.source.kind === "direct" && path === undefined ? candidate.source.direct.shownUrl : text;
   call.reporter.message(
     "info",
@@ -87,7 +87,7 @@ function originOf(by: RequestedBy, byKey: ReadonlyMap<NormalizedName, Resolved>)
     seen.add(key);
     const parent: RequestedBy | undefined = byKey.get(key)?.requestedBy[0];
     if (parent === undefined) break;
-    texts.push(withoutMarker(parent.requirement));
+    texts.push(requirementText(parent));
     current = parent;
   }
   return texts.join("->");

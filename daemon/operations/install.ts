@@ -4,6 +4,7 @@ import type { Environment } from "../python/environment.ts";
 import type { InstalledSet } from "../python/installed.ts";
 import type { Resolution } from "../resolver/ports.ts";
 import { resolve } from "../resolver/resolve.ts";
+import { findSatisfied } from "../resolver/satisfied.ts";
 import { formatControlOf } from "../standards/format-control.ts";
 import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
@@ -27,7 +28,6 @@ import {
   rootRequirements,
 } from "./resolve-requirements.ts";
 import { warnAboutRoot } from "./root-warning.ts";
-import { findSatisfied } from "./satisfied.ts";
 
 /** How a command gives text that is its result, whatever the verbosity (`--report -`). */
 export type Print = (text: string) => void;
@@ -128,12 +128,13 @@ async function isSatisfied(task: Task, context: ResolutionContext): Promise<bool
   const directs = createDirectWheels(silent);
   const roots = await rootRequirements(gathered.wanted, directs, silent);
   const constraints = await rootRequirements(gathered.constraints, directs, silent);
-  const installed = parts.installed.installed(environment);
-  const satisfied = findSatisfied(roots, constraints, installed.byKey, environment, !params.noDeps);
-  if (satisfied === undefined) return false;
+  const input = resolveInput(roots, constraints, parts.installed.installed(environment), false, silent);
+  const walk = findSatisfied(input);
+  if (walk === undefined) return false;
   await rootRequirements(gathered.wanted, directs, context);
+  for (const warning of walk.warnings) call.reporter.message("warning", warning);
   const messages = createMessages(call);
-  for (const one of satisfied) messages.alreadySatisfied(one);
+  for (const one of walk.satisfied) messages.alreadySatisfied(one);
   return true;
 }
 
@@ -158,13 +159,23 @@ async function underLock(
 }
 
 async function resolveAndInstall(task: Task, context: ResolutionContext): Promise<void> {
-  const { parts, params, environment, location, gathered, call } = task;
+  const { parts, params, environment, caches, location, gathered, call } = task;
   const directs = createDirectWheels(context);
   const requirements = await rootRequirements(gathered.wanted, directs, context);
   const constraints = await rootRequirements(gathered.constraints, directs, context);
   const installed: InstalledSet = parts.installed.installed(environment);
   const input = resolveInput(requirements, constraints, installed, location.ignoresInstalled, context);
-  const resolution = await resolveShowingProgress(() => resolve(input, resolverPorts(directs, context), call), call);
+  const question = {
+    input,
+    ports: resolverPorts(directs, context),
+    index: caches.index,
+    sources: context.sources,
+    formats: JSON.stringify([...params.formatChoices, ...gathered.options.formatChoices]),
+  };
+  const resolution = await resolveShowingProgress(
+    () => caches.resolutions.recall(question, call, (ports, heard) => resolve(input, ports, heard)),
+    call,
+  );
   const messages = createMessages(call);
   const chosen = chooseInstallations(resolution, installed.byKey, {
     force: params.forceReinstall,

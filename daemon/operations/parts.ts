@@ -10,6 +10,7 @@ import type { WorkerPool } from "../std/worker-pool.ts";
 import type { EnvironmentLocks } from "../store/environment-lock.ts";
 import type { WheelStore } from "../store/wheel-store.ts";
 import type { MetadataMemory } from "./metadata-memory.ts";
+import type { ResolutionMemory } from "./resolution-memory.ts";
 
 export type { Environment, EnvironmentRequest } from "../python/environment.ts";
 
@@ -21,6 +22,7 @@ export interface Caches {
   readonly store: WheelStore;
   readonly fetcher: WheelFetcher;
   readonly memory: MetadataMemory;
+  readonly resolutions: ResolutionMemory;
   /** What is kept of interpreters. */
   readonly facts: FactsStore;
   /** A store for one command (`--no-cache-dir`), and how to remove it. */

@@ -13,7 +13,9 @@ type Fact = Incompatibility<VersionRange>;
 const NO_SOLUTION = "your requirements cannot be satisfied";
 
 /** The requirement as written, without its marker. */
-export function requirementText({ requirement: { name, extras, specifier, url } }: Demand): string {
+export function requirementText({
+  requirement: { name, extras, specifier, url },
+}: Pick<Demand, "requirement">): string {
   const bracket = extras.length === 0 ? "" : `[${extras.join(",")}]`;
   return `${name}${bracket}${specifier.text}${url === undefined ? "" : ` @ ${withoutPassword(url)}`}`;
 }

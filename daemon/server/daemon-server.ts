@@ -52,6 +52,7 @@ export interface DaemonServer {
 /** Connections in their handshake at any time (R10). */
 const MAX_PENDING = 16;
 const HANDSHAKE_MS = 5000;
+const LAST_WORDS_MS = 1000;
 /** How long runs may go on when another build takes over or the socket is gone. */
 const RETIRE_GRACE_MS = 30_000;
 
@@ -73,8 +74,10 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
     cancelRuns: (reason) => runs.cancelAll(reason),
     over: (reason, stuck) => {
       parts.log.info({ reason, stuck }, "over");
-      for (const peer of peers) peer.close();
-      parts.over(stuck);
+      void lastWords(peers).then(() => {
+        for (const peer of peers) peer.close();
+        parts.over(stuck);
+      });
     },
   });
   const retire = (reason: string, graceMs: number): void => {
@@ -123,6 +126,12 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
       return peer;
     },
   };
+}
+
+/** Lets answers leave, also on a machine that is busy with other things; a client that does not read them is not waited for long. */
+async function lastWords(peers: ReadonlySet<Peer>): Promise<void> {
+  const late = new Promise<void>((resolve) => setTimeout(resolve, LAST_WORDS_MS).unref());
+  await Promise.race([Promise.all([...peers].map((peer) => peer.answered())), late]);
 }
 
 function statusOf(parts: DaemonServerParts, lifecycle: Lifecycle, runs: Runs, connections: number): DaemonStatus {

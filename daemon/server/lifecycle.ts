@@ -22,9 +22,6 @@ export interface LifecycleParts {
 
 /** Time between cancelling runs and leaving without them (R26). */
 const KILL_MS = 5000;
-/** Time for answers that are on their way. */
-const FAREWELL_MS = 10;
-
 export function createLifecycle(parts: LifecycleParts): Lifecycle {
   let reason: string | undefined;
   let idleTimer: NodeJS.Timeout | undefined;
@@ -34,7 +31,8 @@ export function createLifecycle(parts: LifecycleParts): Lifecycle {
     if (leaving) return;
     leaving = true;
     clearTimeout(graceTimer);
-    setTimeout(() => parts.over(reason ?? "", stuck), FAREWELL_MS);
+    // Whoever asked for this is still to be answered.
+    setImmediate(() => parts.over(reason ?? "", stuck));
   };
   const retire = (why: string, graceMs: number): void => {
     const first = reason === undefined;

@@ -4,6 +4,7 @@ import {
   CancellationTokenSource,
   createMessageConnection,
   ErrorCodes,
+  Message,
   NullLogger,
   ResponseError,
   StreamMessageReader,
@@ -30,6 +31,8 @@ export interface Peer {
   request<Name extends MethodName>(method: Name, params: Params<Name>, signal: AbortSignal): Promise<Result<Name>>;
   /** Resolves when the bytes have been handed to the system, so a caller that waits cannot fill the memory. Never rejects: a closed peer takes nothing. */
   notify<Name extends MethodName>(method: Name, params: Params<Name>): Promise<void>;
+  /** Resolves when every request that has come has been answered and the system has the answers. */
+  answered(): Promise<void>;
   /** Aborted when the connection has ended, from either side. */
   readonly closed: AbortSignal;
   close(): void;
@@ -45,15 +48,14 @@ export interface Receiver {
 
 /** Speaks JSON-RPC over two streams. `end` closes the transport. */
 export function openPeer(input: Readable, output: Writable, end: () => void, receiver: Receiver): Peer {
-  const connection = createMessageConnection(
-    new StreamMessageReader(input),
-    new StreamMessageWriter(output),
-    NullLogger,
-  );
+  const writer = new StreamMessageWriter(output);
+  const answers = countAnswers(writer);
+  const connection = createMessageConnection(new StreamMessageReader(input), writer, NullLogger);
   const gone = new AbortController();
   const close = (): void => {
     if (gone.signal.aborted) return;
     gone.abort();
+    answers.release();
     connection.dispose();
     end();
   };
@@ -63,6 +65,7 @@ export function openPeer(input: Readable, output: Writable, end: () => void, rec
   });
   connection.onClose(close);
   connection.onRequest(async (method, params, token) => {
+    answers.expect();
     if (!isMethod(method, "request"))
       throw new ResponseError(ErrorCodes.MethodNotFound, `no such method: ${method.slice(0, 100)}`);
     try {
@@ -78,6 +81,7 @@ export function openPeer(input: Readable, output: Writable, end: () => void, rec
   return {
     closed: gone.signal,
     close,
+    answered: () => answers.done(),
     request: async (method, params, signal) => {
       const source = new CancellationTokenSource();
       const { promise: givenUp, reject } = Promise.withResolvers<never>();
@@ -103,6 +107,28 @@ export function openPeer(input: Readable, output: Writable, end: () => void, rec
       // The reader reports a broken transport; a lost notification is no second error.
       await connection.sendNotification(method, params).catch(() => {});
     },
+  };
+}
+
+/** Follows what the library writes, since it does not say when an answer has left. */
+function countAnswers(writer: StreamMessageWriter): { expect(): void; release(): void; done(): Promise<void> } {
+  let open = 0;
+  let waiters: (() => void)[] = [];
+  const release = (): void => {
+    for (const waiter of waiters) waiter();
+    waiters = [];
+  };
+  const write = writer.write.bind(writer);
+  writer.write = async (message) => {
+    await write(message);
+    if (Message.isResponse(message) && --open === 0) release();
+  };
+  return {
+    expect: () => {
+      open++;
+    },
+    release,
+    done: () => new Promise((resolve) => (open === 0 ? resolve() : void waiters.push(resolve))),
   };
 }
 

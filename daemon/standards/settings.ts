@@ -82,7 +82,10 @@ export function parseSettings(text: string): Settings {
     table = parse(text) as Record<string, unknown>;
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    throw new InvalidText("settings", text, `line ${error.line}: ${error.message.split("\n")[0]?.replace("Invalid TOML document: ", "") ?? "not TOML"}`,
+    throw new InvalidText(
+      "settings",
+      text,
+      `line ${error.line}: ${error.message.split("\n")[0]?.replace("Invalid TOML document: ", "") ?? "not TOML"}`,
     );
   }
   const settings: Record<string, unknown> = { ...DEFAULT_SETTINGS };
@@ -90,7 +93,10 @@ export function parseSettings(text: string): Settings {
     const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined;
     const at = `line ${lineOf(text, key)}: ${key}`;
     if (reader === undefined)
-      throw new InvalidText("settings", text, `${at} is not a setting of pipd (there are: ${Object.keys(READERS).join(", ")})`,
+      throw new InvalidText(
+        "settings",
+        text,
+        `${at} is not a setting of pipd (there are: ${Object.keys(READERS).join(", ")})`,
       );
     const read = reader[1](value);
     if ("expected" in read) throw new InvalidText("settings", text, `${at} must be ${read.expected}`);
