@@ -121,7 +121,9 @@ function countAnswers(writer: StreamMessageWriter): { expect(): void; release():
   const write = writer.write.bind(writer);
   writer.write = async (message) => {
     await write(message);
-    if (Message.isResponse(message) && --open === 0) release();
+    if (!Message.isResponse(message)) return;
+    open = Math.max(0, open - 1);
+    if (open === 0) release();
   };
   return {
     expect: () => {
