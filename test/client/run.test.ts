@@ -63,11 +63,12 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
       assert.equal(session.interactive, false);
       const { PWD: _pwd, OLDPWD: _old, PIPD_NODE_OPTIONS: moved, ...seen } = session.env;
       assert.equal(moved, undefined);
-      assert.deepEqual(seen, {
-        ...Object.fromEntries(
+      assert.deepEqual(
+        seen,
+        Object.fromEntries(
           Object.entries({ ...sandbox.env, ...env }).filter(([name]) => name !== "PWD" && name !== "OLDPWD"),
         ),
-      });
+      );
     });
 
     test(`5 MB to a slow pipe arrive, ${way}`, async () => {

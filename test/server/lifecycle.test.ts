@@ -312,6 +312,6 @@ void describe("the daemon's life", { concurrency: 4 }, () => {
     assert.match(stdout, /^state {5}serving, pid \d+/);
     assert.match(stdout, new RegExp(`run {7}pid ${running.child.pid}: pipd wait`));
     running.child.kill("SIGKILL");
-    await until(() => statSync(status!.socket).isSocket());
+    await until(() => statSync(status.socket).isSocket());
   });
 });
