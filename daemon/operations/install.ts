@@ -1,4 +1,5 @@
 import { hasOpenJournal } from "../install/journal.ts";
+import { installTarget } from "../install/target.ts";
 import { recoverTransactions } from "../install/transaction.ts";
 import type { Environment } from "../python/environment.ts";
 import type { InstalledSet } from "../python/installed.ts";
@@ -142,20 +143,16 @@ async function underLock(
   { parts, params, environment, location, call }: Task,
   work: () => Promise<void>,
 ): Promise<void> {
-  const root = location.targetFolder ?? location.request.prefix ?? location.request.root ?? environment.root;
+  const target = installTarget(environment.facts, location.request, call);
+  const root = location.isCurrentEnvironment ? environment.root : target.root;
   const owner = { pid: parts.pid, command: params.command };
-  await parts.locks.withEnvironment(
-    root,
-    owner,
-    call,
-    async () => {
-      await parts.background.stop(environment.root);
-      const repaired = await recoverTransactions([root], call);
-      if (repaired !== undefined) call.reporter.message("warning", repaired);
-      await work();
-    },
-    { noWait: params.noWait },
-  );
+  const repairAndWork = async (): Promise<void> => {
+    await parts.background.stop(environment.root);
+    const repaired = await recoverTransactions([root, target.root], call);
+    if (repaired !== undefined) call.reporter.message("warning", repaired);
+    await work();
+  };
+  await parts.locks.withEnvironment(root, owner, call, repairAndWork, { noWait: params.noWait });
 }
 
 async function resolveAndInstall(task: Task, context: ResolutionContext): Promise<void> {

@@ -1,12 +1,11 @@
 import { createFolderReader } from "../install/folder-reader.ts";
 import type { Plan } from "../install/plan.ts";
 import { removalListing } from "../install/removal-paths.ts";
-import { installTarget } from "../install/target.ts";
+import { type InstallTarget, installTarget } from "../install/target.ts";
 import { applyPlan, recoverTransactions } from "../install/transaction.ts";
 import { planUninstall, type UninstallPlan } from "../install/uninstall.ts";
 import type { Environment } from "../python/environment.ts";
 import { checkExternallyManaged } from "../python/externally-managed.ts";
-import { normalizeName } from "../standards/name.ts";
 import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import { gatherRequirements } from "./gather-requirements.ts";
@@ -32,8 +31,8 @@ export interface UninstallParams {
 }
 
 /**
- * Removes distributions one after the other, each in a transaction of its own, and says so in pip's words.
- * @throws PipdError `no-requirements`, `externally-managed-environment`, what planning and applying throw
+ * Removes distributions, all of them in one transaction, and says so in pip's words.
+ * @throws PipdError `no-requirements`, `externally-managed-environment`, what planning and applying throw; nothing is removed then
  */
 export async function uninstallPackages(
   parts: Parts,
@@ -49,17 +48,14 @@ export async function uninstallPackages(
     );
   if (!params.breakSystemPackages) checkExternallyManaged(environment, call);
   const owner = { pid: parts.pid, command: params.command };
-  await parts.locks.withEnvironment(
-    environment.root,
-    owner,
-    call,
-    async () => {
-      const repaired = await recoverTransactions([environment.root], call);
-      if (repaired !== undefined) call.reporter.message("warning", repaired);
-      for (const [key, name] of names) await uninstallOne(parts, params, environment, key, name, call);
-    },
-    { noWait: params.noWait },
-  );
+  const target = installTarget(environment.facts, {}, call);
+  const work = async (): Promise<void> => {
+    await parts.background.stop(environment.root);
+    const repaired = await recoverTransactions([environment.root, target.root], call);
+    if (repaired !== undefined) call.reporter.message("warning", repaired);
+    await removeAll(parts, params, environment, names, target, call);
+  };
+  await parts.locks.withEnvironment(environment.root, owner, call, work, { noWait: params.noWait });
   if (params.warnRoot) warnAboutRoot(parts, environment, call);
 }
 
@@ -92,40 +88,59 @@ async function projectNames(
   return wanted;
 }
 
-async function uninstallOne(
+/** What one removal says once it is done; with questions asked, only its last line is left to say. */
+interface Removal {
+  readonly plan: UninstallPlan;
+  readonly lines: readonly string[];
+}
+
+/** From this many files on, what was moved away is deleted after the command has been answered. */
+const MANY_PATHS = 2000;
+
+async function removeAll(
   parts: Parts,
   params: UninstallParams,
   environment: Environment,
-  key: string,
-  name: string,
+  names: ReadonlyMap<string, string>,
+  target: InstallTarget,
   call: Call,
 ): Promise<void> {
-  const say = (text: string): void => call.reporter.message("info", text);
-  const all = selectInstalled(parts, environment, EVERYTHING, call);
-  const installed = all.find((distribution) => distribution.key === normalizeName(key));
-  if (installed === undefined) {
-    call.reporter.message("warning", `Skipping ${name} as it is not installed.`);
-    return;
+  const all = new Map(selectInstalled(parts, environment, EVERYTHING, call).map((one) => [one.key as string, one]));
+  const scope = removalScopeOf(environment);
+  const folders = createFolderReader();
+  const removals: Removal[] = [];
+  for (const [key, name] of names) {
+    const installed = all.get(key);
+    if (installed === undefined) call.reporter.message("warning", `Skipping ${name} as it is not installed.`);
+    else removals.push(...(await removalOf(planUninstall(installed, scope, folders), params, call)));
   }
-  say(`Found existing installation: ${installed.name} ${installed.version}`);
-  const plan = planUninstall(installed, removalScopeOf(environment));
-  if (plan.notice !== undefined) say(plan.notice);
-  if (plan.paths.length === 0 && plan.edits.length === 0) {
-    say(`Can't uninstall '${installed.name}'. No files were found to uninstall.`);
-    return;
-  }
-  say(`Uninstalling ${installed.name}-${installed.version}:`);
-  if (params.confirm !== undefined) {
-    for (const line of listingLines(plan, params.listAll)) say(`  ${line}`);
-    if (!(await params.confirm())) return;
-  }
-  const target = installTarget(environment.facts, {}, call);
-  await applyPlan(removalOf(plan), target, call, { pool: parts.pool });
-  say(`  Successfully uninstalled ${installed.name}-${installed.version}`);
+  if (removals.length === 0) return;
+  const plans = removals.map(({ plan }) => plan);
+  const plan: Plan = { removals: plans, wheels: [], groups: [], writes: [], replaced: [] };
+  const paths = plans.reduce((sum, one) => sum + one.paths.length, 0);
+  const trash = parts.background.allowed && paths > MANY_PATHS ? "later" : "now";
+  const applied = await applyPlan(plan, target, call, { pool: parts.pool, folders, trash });
+  if (trash === "later") parts.background.later(environment.root, () => applied.emptyTrash());
+  for (const line of removals.flatMap(({ lines }) => lines)) call.reporter.message("info", line);
 }
 
-function removalOf(plan: UninstallPlan): Plan {
-  return { removals: [plan], wheels: [], groups: [], writes: [], replaced: [] };
+/** Says what is about to go and asks, or leaves both for later where nobody is asked; nothing when nothing is to be removed. */
+async function removalOf(plan: UninstallPlan, params: UninstallParams, call: Call): Promise<readonly Removal[]> {
+  const say = (text: string): void => call.reporter.message("info", text);
+  const title = `${plan.name}-${plan.version}`;
+  const found = `Found existing installation: ${plan.name} ${plan.version}`;
+  if (plan.notice !== undefined || (plan.paths.length === 0 && plan.edits.length === 0)) {
+    say(found);
+    if (plan.notice !== undefined) say(plan.notice);
+    say(`Can't uninstall '${plan.name}'. No files were found to uninstall.`);
+    return [];
+  }
+  const done = `  Successfully uninstalled ${title}`;
+  if (params.confirm === undefined) return [{ plan, lines: [found, `Uninstalling ${title}:`, done] }];
+  say(found);
+  say(`Uninstalling ${title}:`);
+  for (const line of listingLines(plan, params.listAll)) say(`  ${line}`);
+  return (await params.confirm()) ? [{ plan, lines: [done] }] : [];
 }
 
 /** What pip shows before it asks. */

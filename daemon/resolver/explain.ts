@@ -16,7 +16,7 @@ import { offerOf } from "./not-found.ts";
 import { parsePackage, ROOT } from "./package-name.ts";
 import type { PythonProvider } from "./python-provider.ts";
 import { ResolutionError } from "./resolution-error.ts";
-import { createWording, packageInWords, requirementText } from "./wording.ts";
+import { createWording, packageInWords, projectRequirementText, requirementText } from "./wording.ts";
 import type { World } from "./world.ts";
 
 type Fact = Incompatibility<VersionRange>;
@@ -140,7 +140,9 @@ function dependerOf(
 
 /** `beta<3,>=2` as pip shows it in an explanation: "beta<3 and >=2". */
 function shown(demand: Demand, marker: boolean): string {
-  const parts = (marker ? demand.requirement.text : requirementText(demand)).split(",").map((part) => part.trim());
+  const plain = projectRequirementText(demand);
+  const condition = demand.requirement.marker;
+  const parts = (marker && condition ? `${plain}; ${condition.text}` : plain).split(",").map((part) => part.trim());
   return parts.length === 1 ? parts[0]! : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
 }
 
@@ -231,7 +233,7 @@ function claimInWords({ world, provider }: Failure, { demand, depender, set }: C
 /** "Could not find a version that satisfies the requirement ...". */
 function notFound({ world, provider }: Failure, claim: Claim): ResolutionError {
   const { demand, depender } = claim;
-  const text = requirementText(demand) + (depender === ROOT ? "" : ` (from ${depender})`);
+  const text = projectRequirementText(demand) + (depender === ROOT ? "" : ` (from ${depender})`);
   const project = provider.seen(demand.key)?.project;
   const offer = project && offerOf(project, world.rules, demand.range);
   const versions = offer?.versions.map((version) => version.text).join(", ") || "none";

@@ -20,6 +20,12 @@ export function requirementText({
   return `${name}${bracket}${specifier.text}${url === undefined ? "" : ` @ ${withoutPassword(url)}`}`;
 }
 
+/** As pip reports it for the project alone: it looks at `a[x]>=1` as `a>=1` first, and then at the extra. */
+export function projectRequirementText(demand: Demand): string {
+  const { name, specifier } = demand.requirement;
+  return demand.hasOperator ? `${name}${specifier.text}` : requirementText(demand);
+}
+
 /** `user:secret@` of a URL becomes `user:****@`. */
 function withoutPassword(url: string): string {
   return url.replace(/^([^/]*\/\/)([^/@]*)@/u, (_, scheme: string, login: string) => {
