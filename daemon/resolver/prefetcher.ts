@@ -2,12 +2,10 @@ import type { View } from "../pubgrub/provider.ts";
 import type { NormalizedName } from "../standards/name.ts";
 import type { Version } from "../standards/version.ts";
 import { intersectRanges, rangeContains, type VersionRange } from "../standards/version-range.ts";
-import type { Attempt } from "./attempt.ts";
-import type { Candidate } from "./candidate.ts";
 import { type Demand, demandOf } from "./demand.ts";
 import { metadataFault, metadataRequirements } from "./metadata-requirements.ts";
 import type { ProjectView } from "./project-view.ts";
-import type { World } from "./world.ts";
+import { candidateOf, type ProviderState, viewOf } from "./provider-state.ts";
 
 /** Asks the ports ahead of need. It never decides anything: a resolution is the same without it, only later. */
 export interface Prefetcher {
@@ -17,16 +15,9 @@ export interface Prefetcher {
   further(key: NormalizedName, set: VersionRange, below: Version, count: number): void;
 }
 
-/** What the prefetcher shares with its provider. */
-export interface PrefetcherParts {
-  readonly world: World;
-  readonly attempt: Attempt;
-  readonly viewOf: (key: NormalizedName, project: ProjectView["project"]) => ProjectView;
-  readonly candidate: (key: NormalizedName, version: Version) => Candidate;
-}
-
 /** A prefetcher for one attempt. */
-export function createPrefetcher({ world, attempt, viewOf, candidate }: PrefetcherParts): Prefetcher {
+export function createPrefetcher(state: ProviderState): Prefetcher {
+  const { world, attempt } = state;
   const { fetches, input } = world;
   const guessed = new Set<string>();
 
@@ -39,7 +30,7 @@ export function createPrefetcher({ world, attempt, viewOf, candidate }: Prefetch
     const { version } = project.pick(set, { combined: set, prereleases, pinned: false, permissive: false });
     if (!version || guessed.has(`${key} ${version.key}`)) return;
     guessed.add(`${key} ${version.key}`);
-    when(fetches.metadata(candidate(key, version)), (metadata) => {
+    when(fetches.metadata(candidateOf(state, key, version)), (metadata) => {
       if (input.noDeps || metadataFault(metadata, input.markerEnvironment) !== undefined) return;
       for (const requirement of metadataRequirements(metadata, input.markerEnvironment).base) {
         if (requirement.url === undefined) fetchProject(demandOf(requirement, undefined), undefined);
@@ -55,7 +46,7 @@ export function createPrefetcher({ world, attempt, viewOf, candidate }: Prefetch
     const kept = world.kept(key);
     if (kept?.isPreferred && rangeContains(set, kept.candidate.version)) return;
     const prereleases = input.prereleases === "allow" || demand.mentionsPrerelease;
-    when(fetches.project(key), (project) => guess(key, set, prereleases, viewOf(key, project)));
+    when(fetches.project(key), (project) => guess(key, set, prereleases, viewOf(state, key, project)));
   };
 
   return {
@@ -64,8 +55,8 @@ export function createPrefetcher({ world, attempt, viewOf, candidate }: Prefetch
     },
     further(key, set, below, count) {
       when(fetches.project(key), (project) => {
-        for (const version of viewOf(key, project).next(set, below, count)) {
-          when(fetches.metadata(candidate(key, version)), () => {});
+        for (const version of viewOf(state, key, project).next(set, below, count)) {
+          when(fetches.metadata(candidateOf(state, key, version)), () => {});
         }
       });
     },
