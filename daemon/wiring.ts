@@ -88,7 +88,7 @@ export async function wire(world: WiringParts): Promise<{ readonly program: Prog
     pool,
     compiler: createCompiler({ assetsFolder }),
     locks: createEnvironmentLocks({
-      locksFolder: join(folders.state, "locks"),
+      locksFolder: join(folders.runtime, "locks"),
       now,
     }),
     caches,

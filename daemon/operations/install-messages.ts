@@ -1,8 +1,10 @@
 import type { ProjectFile } from "../index/project-files.ts";
+import type { Installed } from "../python/installed.ts";
 import type { RequestedBy, Resolution, Resolved } from "../resolver/ports.ts";
 import type { Satisfied } from "../resolver/satisfied.ts";
 import { requirementText } from "../resolver/wording.ts";
 import type { NormalizedName } from "../standards/name.ts";
+import { specifierContains } from "../standards/specifier.ts";
 import type { Call } from "../std/call.ts";
 import { pathOfFileUrl } from "../std/file-url.ts";
 import type { WheelStore } from "../store/wheel-store.ts";
@@ -13,7 +15,8 @@ import { type DirectWheels, fileOf } from "./resolve-requirements.ts";
 /** What `install` tells a person, in pip's words. */
 export interface Messages {
   alreadySatisfied(satisfied: Omit<Satisfied, "requirement">): void;
-  resolved(resolution: Resolution, chosen: readonly Chosen[], directs: DirectWheels): void;
+  /** @param force `--force-reinstall`: what is installed is not mentioned */
+  resolved(resolution: Resolution, chosen: readonly Chosen[], directs: DirectWheels, force: boolean): void;
   fetching(file: ProjectFile, store: WheelStore): void;
   wouldInstall(chosen: readonly Chosen[]): void;
 }
@@ -27,7 +30,7 @@ export function createMessages(call: Call): Messages {
   };
   return {
     alreadySatisfied,
-    resolved: (resolution, chosen, directs) => {
+    resolved: (resolution, chosen, directs, force) => {
       const byKey = new Map(resolution.candidates.map((resolved) => [resolved.candidate.key, resolved]));
       for (const resolved of resolution.candidates.toSorted((a, b) => a.ordinal - b.ordinal)) {
         const { source } = resolved.candidate;
@@ -36,7 +39,12 @@ export function createMessages(call: Call): Messages {
         const from = originOf(by, byKey);
         if (source.kind === "installed")
           alreadySatisfied({ text: requirementText(by), installed: source.installed, from });
-        else collecting(resolved, by, from, fileOf(resolved.candidate, directs), call);
+        else {
+          const old = force ? undefined : chosen.find((one) => one.resolved === resolved)?.replaces;
+          if (old !== undefined && isSatisfiedBy(by, old))
+            alreadySatisfied({ text: requirementText(by), installed: old, from });
+          collecting(resolved, by, from, fileOf(resolved.candidate, directs), call);
+        }
         if (isSkippedWheel(resolved, chosen)) {
           say(
             `${resolved.candidate.name} is already installed with the same version as the provided wheel. Use --force-reinstall to force an installation of the wheel.`,
@@ -59,6 +67,11 @@ export function createMessages(call: Call): Messages {
       if (items.length > 0) say(`Would install ${items.join(" ")}`);
     },
   };
+}
+
+/** pip looks at what is installed first, also when it then upgrades it. */
+function isSatisfiedBy({ requirement }: RequestedBy, { parsedVersion }: Installed): boolean {
+  return parsedVersion !== undefined && specifierContains(requirement.specifier, parsedVersion, true);
 }
 
 function collecting({ candidate }: Resolved, by: RequestedBy, from: string, file: ProjectFile, call: Call): void {

@@ -178,7 +178,7 @@ async function resolveAndInstall(task: Task, context: ResolutionContext): Promis
     force: params.forceReinstall,
     ignoresInstalled: location.ignoresInstalled,
   });
-  messages.resolved(resolution, chosen, directs);
+  messages.resolved(resolution, chosen, directs, params.forceReinstall);
   if (params.report !== undefined) await report(task, context, directs, chosen);
   if (params.dryRun) return messages.wouldInstall(chosen);
   if (chosen.length === 0) return;

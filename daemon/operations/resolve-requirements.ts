@@ -9,7 +9,7 @@ import { allowedFormats, type FormatControl } from "../standards/format-control.
 import { evaluateMarker } from "../standards/marker.ts";
 import { parseMetadata } from "../standards/metadata.ts";
 import { normalizeName } from "../standards/name.ts";
-import { EMPTY_SPECIFIER } from "../standards/specifier.ts";
+import { parseSpecifierSet } from "../standards/specifier.ts";
 import { parseVersion } from "../standards/version.ts";
 import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
@@ -103,9 +103,10 @@ export async function rootRequirements(
     } else {
       const direct = await directs.load(wants.url);
       const extras = wants.extras.toSorted();
-      const text = `${direct.name}${extras.length > 0 ? `[${extras.join(",")}]` : ""}==${direct.version.text}`;
+      const specifier = parseSpecifierSet(`==${direct.version.text}`);
+      const text = `${direct.name}${extras.length > 0 ? `[${extras.join(",")}]` : ""}${specifier.text}`;
       roots.push({
-        requirement: { name: direct.name, key: direct.key, extras, specifier: EMPTY_SPECIFIER, url: wants.url, text },
+        requirement: { name: direct.name, key: direct.key, extras, specifier, text },
         origin,
         direct,
         ...more,

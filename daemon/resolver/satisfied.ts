@@ -6,7 +6,7 @@ import type { Requirement } from "../standards/requirement.ts";
 import { specifierContains } from "../standards/specifier.ts";
 import { type Demand, demandOf } from "./demand.ts";
 import { type MetadataRequirements, metadataRequirements } from "./metadata-requirements.ts";
-import type { ResolveInput } from "./ports.ts";
+import type { Constraint, ResolveInput } from "./ports.ts";
 import { requirementText } from "./wording.ts";
 
 /** A requirement that what is installed satisfies: one of pip's "Requirement already satisfied" lines. */
@@ -60,100 +60,99 @@ export function findSatisfied(input: ResolveInput): SatisfiedWalk | undefined {
   }
 }
 
+/** A walk under way. */
+interface Walk {
+  readonly input: ResolveInput;
+  readonly limits: ReadonlyMap<NormalizedName, readonly Constraint[]>;
+  readonly nodes: Map<string, Node>;
+  /** Those whose dependencies were not looked at yet. */
+  readonly open: Node[];
+  readonly satisfied: Map<NormalizedName, Satisfied>;
+  readonly warnings: string[];
+}
+
 function walk(input: ResolveInput): SatisfiedWalk {
-  const limits = Map.groupBy(input.constraints, ({ requirement }) => requirement.key);
-  const nodes = new Map<string, Node>();
-  const open: Node[] = [];
-  const satisfied = new Map<NormalizedName, Satisfied>();
-  const warnings: string[] = [];
-
-  const installedOf = (key: NormalizedName): Installed => {
-    const installed = input.installed.get(key);
-    if (!installed?.parsedVersion) throw UNSATISFIED;
-    return installed;
-  };
-  const accepts = (requirement: Requirement): boolean => {
-    const version = installedOf(requirement.key).parsedVersion!;
-    return requirement.url === undefined && specifierContains(requirement.specifier, version, true);
-  };
-  /** Adds to what is to be decided, and says that the project is satisfied if this is its first mention. */
-  const enter = (demand: Demand, extras: readonly string[], from: string, order: number): void => {
-    const { key } = demand;
-    const name = extras.length === 0 ? key : `${key}[${extras.join(",")}]`;
-    const text = textOf(demand, extras);
-    if (!satisfied.has(key)) {
-      if (!(limits.get(key) ?? []).every((limit) => !applies(limit.requirement, input) || accepts(limit.requirement))) {
-        throw UNSATISFIED;
-      }
-      satisfied.set(key, { requirement: demand.requirement, text, installed: installedOf(key), from });
-    }
-    let node = nodes.get(name);
-    if (!node) {
-      const path = chain(text, from);
-      node = { name, key, extras, path, direct: false, pinned: false, bounded: false, unfree: false, order };
-      nodes.set(name, node);
-      open.push(node);
-    }
-    node.pinned ||= demand.isPinned;
-    node.bounded ||= demand.isBounded;
-    node.unfree ||= demand.hasOperator;
-  };
-  /** A requirement with extras and specifiers stands for two: pip looks at the project alone first. */
-  const addProject = (requirement: Requirement, from: string, order = Number.POSITIVE_INFINITY): void => {
-    if (!accepts(requirement)) throw UNSATISFIED;
-    const demand = demandOf(requirement, undefined);
-    if (demand.extras.length === 0) enter(demand, [], from, order);
-    else if (demand.hasOperator) enter(demand, [], chain(requirementText(demand), from), order);
-  };
-  const addExtras = (requirement: Requirement, from: string, order = Number.POSITIVE_INFINITY): void => {
-    const demand = demandOf(requirement, undefined);
-    if (demand.extras.length === 0) return;
-    enter(demand, demand.extras, from, demand.hasOperator ? Number.POSITIVE_INFINITY : order);
-  };
-  const requirementsOf = (node: Node): readonly Requirement[] => {
-    const all = metadataRequirements(installedOf(node.key).metadata(), input.markerEnvironment);
-    if (node.extras.length === 0) return all.base;
-    const base = nodes.get(node.key);
-    if (base) base.direct = true;
-    else addBase(node);
-    return withExtras(all, node, (extra) => {
-      const { parsedVersion } = installedOf(node.key);
-      warnings.push(`${node.key} ${parsedVersion!.text} does not provide the extra '${extra}'`);
-    });
-  };
-  const addBase = ({ key, path }: Node): void => {
-    const order = Number.POSITIVE_INFINITY;
-    const node: Node = {
-      name: key,
-      key,
-      extras: [],
-      path,
-      direct: true,
-      pinned: false,
-      bounded: false,
-      unfree: false,
-      order,
-    };
-    nodes.set(key, node);
-    open.push(node);
-  };
-
+  const applying = input.constraints.filter(({ requirement }) => applies(requirement, input));
+  const limits = Map.groupBy(applying, ({ requirement }) => requirement.key);
+  const state: Walk = { input, limits, nodes: new Map(), open: [], satisfied: new Map(), warnings: [] };
   const roots = input.requirements
     .map((root, order) => ({ ...root, order }))
     .filter((root) => applies(root.requirement, input));
   if (roots.some((root) => root.direct !== undefined)) throw UNSATISFIED;
   // pip enters what has extras after everything else.
-  for (const { requirement, origin, order } of roots) addProject(requirement, origin, order);
-  for (const { requirement, origin, order } of roots) addExtras(requirement, origin, order);
-  while (open.length > 0) {
-    const node = takeBest(open);
+  for (const { requirement, origin, order } of roots) addProject(state, requirement, origin, order);
+  for (const { requirement, origin, order } of roots) addExtras(state, requirement, origin, order);
+  while (state.open.length > 0) {
+    const node = takeBest(state.open);
     if (input.noDeps) continue;
-    for (const requirement of requirementsOf(node)) {
-      addProject(requirement, node.path);
-      addExtras(requirement, node.path);
+    for (const requirement of requirementsOf(state, node)) {
+      addProject(state, requirement, node.path, LAST);
+      addExtras(state, requirement, node.path, LAST);
     }
   }
-  return { satisfied: [...satisfied.values()], warnings };
+  return { satisfied: [...state.satisfied.values()], warnings: state.warnings };
+}
+
+/** The place of what the user did not ask for. */
+const LAST = Number.POSITIVE_INFINITY;
+
+/** A requirement with extras and specifiers stands for two: pip looks at the project alone first. */
+function addProject(state: Walk, requirement: Requirement, from: string, order: number): void {
+  if (!accepts(state, requirement)) throw UNSATISFIED;
+  const demand = demandOf(requirement, undefined);
+  if (demand.extras.length === 0) enter(state, demand, [], from, order);
+  else if (demand.hasOperator) enter(state, demand, [], chain(requirementText(demand), from), order);
+}
+
+function addExtras(state: Walk, requirement: Requirement, from: string, order: number): void {
+  const demand = demandOf(requirement, undefined);
+  if (demand.extras.length > 0) enter(state, demand, demand.extras, from, demand.hasOperator ? LAST : order);
+}
+
+/** Adds to what is to be decided, and says that the project is satisfied if this is its first mention. */
+function enter(state: Walk, demand: Demand, extras: readonly string[], from: string, order: number): void {
+  const { key, requirement } = demand;
+  const text = textOf(demand, extras);
+  if (!state.satisfied.has(key)) {
+    const limits = state.limits.get(key) ?? [];
+    if (!limits.every((limit) => accepts(state, limit.requirement))) throw UNSATISFIED;
+    state.satisfied.set(key, { requirement, text, installed: installedOf(state, key), from });
+  }
+  const name = extras.length === 0 ? key : `${key}[${extras.join(",")}]`;
+  const node = state.nodes.get(name) ?? openNode(state, { name, key, extras, path: chain(text, from), order });
+  node.pinned ||= demand.isPinned;
+  node.bounded ||= demand.isBounded;
+  node.unfree ||= demand.hasOperator;
+}
+
+function openNode(state: Walk, place: Pick<Node, "name" | "key" | "extras" | "path" | "order">): Node {
+  const node: Node = { ...place, direct: false, pinned: false, bounded: false, unfree: false };
+  state.nodes.set(node.name, node);
+  state.open.push(node);
+  return node;
+}
+
+function installedOf({ input }: Walk, key: NormalizedName): Installed {
+  const installed = input.installed.get(key);
+  if (!installed?.parsedVersion) throw UNSATISFIED;
+  return installed;
+}
+
+function accepts(state: Walk, { key, url, specifier }: Requirement): boolean {
+  return url === undefined && specifierContains(specifier, installedOf(state, key).parsedVersion!, true);
+}
+
+function requirementsOf(state: Walk, node: Node): readonly Requirement[] {
+  const { key, extras, path } = node;
+  const installed = installedOf(state, key);
+  const all = metadataRequirements(installed.metadata(), state.input.markerEnvironment);
+  if (extras.length === 0) return all.base;
+  // An extra requires its project as it is: to pip, as firm as a URL.
+  const base = state.nodes.get(key) ?? openNode(state, { name: key, key, extras: [], path, order: LAST });
+  base.direct = true;
+  return withExtras(all, node, (extra) => {
+    state.warnings.push(`${key} ${installed.parsedVersion!.text} does not provide the extra '${extra}'`);
+  });
 }
 
 function applies({ marker }: Requirement, input: ResolveInput): boolean {

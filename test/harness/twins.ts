@@ -22,7 +22,7 @@ export interface Twins {
   pipd(args: readonly string[], options?: RunOptions): Promise<Finished>;
   /** Runs the same command by both. */
   both(args: readonly string[], options?: RunOptions): Promise<{ readonly pip: Finished; readonly pipd: Finished }>;
-  /** How pipd's environment differs from pip's; aside: shebang paths, byte code, INSTALLER, the order of RECORD. */
+  /** How pipd's environment differs from pip's; aside: shebang paths, byte code, INSTALLER, the order of RECORD, empty folders. */
   differences(): readonly string[];
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -78,7 +78,7 @@ export async function createTwins(
     pip,
     pipd,
     both: async (args, options = {}) => ({ pip: await pip(args, options.cwd), pipd: await pipd(args, options) }),
-    differences: () => treeDifferences(comparable(root), comparable(pipRoot)),
+    differences: () => treeDifferences(withoutFolders(comparable(root)), withoutFolders(comparable(pipRoot))),
     [Symbol.asyncDispose]: async () => {
       await server.close();
       await sandbox.close();
@@ -113,6 +113,11 @@ export function comparable(root: string, environment: string = root): Tree {
       return content.toString("latin1").replaceAll(environment, "{env}").replaceAll(basename(environment), "{name}");
     },
   });
+}
+
+/** Files and links alone: pip leaves folders behind that a removal has emptied, pipd does not. */
+function withoutFolders(tree: Tree): Tree {
+  return new Map([...tree].filter(([, { kind }]) => kind !== "folder"));
 }
 
 /** Rows without byte code; what is written anew per environment (scripts, INSTALLER) only by its path. */

@@ -94,7 +94,7 @@ const SCENARIOS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "force and ignore": [
     ["install", "lib==1.5"],
     ["install", "--force-reinstall", "lib"],
-    ["install", "-I", "lib==1.0"],
+    ["install", "-I", "lib==2.0"],
   ],
   "no dependencies, then a broken environment": [["install", "--no-deps", "app"], ["check"], ["install", "app"]],
   "pre-releases and yanked versions": [

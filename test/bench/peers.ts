@@ -1,0 +1,101 @@
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { INTERPRETERS, NEWEST, type TestInterpreter } from "../harness/interpreters.ts";
+import { pipCommand, SHARED_WHEELS } from "../harness/pip.ts";
+
+/** Everything measured is measured for this Python: the recorded index and most local wheels are for it. */
+export const PYTHON: TestInterpreter = INTERPRETERS.find(({ minor }) => minor === 11) ?? NEWEST;
+
+const SHARED = join(import.meta.dirname, "../../../shared");
+
+/** A command with what it runs in. */
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+/** uv from the wheels beside the repository, installed into `folder`; undefined when there is none. */
+export function installUv(folder: string): string | undefined {
+  if (SHARED_WHEELS === undefined || !readdirSync(SHARED_WHEELS).some((name) => name.startsWith("uv-")))
+    return undefined;
+  const prefix = join(folder, "uv");
+  const [pip = "", ...words] = pipCommand();
+  execFileSync(
+    pip,
+    [
+      ...words,
+      "install",
+      "-q",
+      "--no-index",
+      "--find-links",
+      SHARED_WHEELS,
+      "--prefix",
+      prefix,
+      "--root-user-action",
+      "ignore",
+      "uv",
+    ],
+    { stdio: "ignore" },
+  );
+  return join(prefix, "bin/uv");
+}
+
+/** The folders with wheels of the index that this machine's pip configuration names, as folders of a server. */
+export function localWheelFolders(): readonly string[] {
+  const answer = spawnSync(NEWEST.executable, ["-m", "pip", "config", "list"], { encoding: "utf8" });
+  const urls = [...answer.stdout.matchAll(/file:\/\/(\/[^\s']+?)\/simple/g)].map((match) =>
+    join(match[1] ?? "", "files"),
+  );
+  return urls.filter((folder) => existsSync(folder));
+}
+
+export interface Server {
+  readonly index: string;
+  close(): void;
+}
+
+/** The index server beside the recorded pages, as a process of its own; undefined when it is not there. */
+export async function startServer(args: readonly string[]): Promise<Server | undefined> {
+  const script = join(SHARED, "index/serve.mjs");
+  if (!existsSync(script)) return undefined;
+  const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const line = await new Promise<string>((resolve) =>
+    child.stdout.once("data", (data: Buffer) => resolve(data.toString())),
+  );
+  return { index: (JSON.parse(line) as { index: string }).index, close: () => void child.kill() };
+}
+
+/** Milliseconds a command takes from start to exit. Throws what it printed when it fails. */
+export function time({ file, args, env, cwd = "/" }: Command): number {
+  const start = performance.now();
+  const { status, stdout, stderr } = spawnSync(file, args, {
+    env: { ...env },
+    cwd,
+    encoding: "utf8",
+    maxBuffer: 2 ** 28,
+  });
+  const elapsed = performance.now() - start;
+  if (status !== 0) throw new Error(`${file} ${args.join(" ")} ended with ${status}\n${stdout}\n${stderr}`);
+  return elapsed;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+let counter = 0;
+
+/** A folder that was never there before: file systems treat names that were just deleted differently. */
+export function freshFolder(parent: string): string {
+  const folder = join(parent, `f${++counter}`);
+  mkdirSync(folder);
+  return folder;
+}
+
+export function temporaryFolder(parent: string): string {
+  return mkdtempSync(join(parent, "pipd-bench-"));
+}
