@@ -74,11 +74,11 @@ function pickFrom(state: ProviderState, asked: Asked, project: ProjectView): Pyt
   const { key, set } = asked;
   const joint = jointly(state, asked);
   const policy = policyOf(state, key);
-  const { version, passedOver } = project.pick(joint, policy);
-  if (version) return { kind: "version", version };
-  if (passedOver) state.passedOver.add(key);
-  if (joint !== set && project.pick(set, policy).version) return conflictWithExtras(state, asked);
-  return NOT_FOUND;
+  const best = project.pick(joint, policy);
+  if (best.version) return { kind: "version", version: best.version };
+  const alone = joint === set ? best : project.pick(set, policy);
+  if (best.passedOver || alone.passedOver) state.passedOver.add(key);
+  return alone.version ? conflictWithExtras(state, asked) : NOT_FOUND;
 }
 
 /** The versions of a project that its extras leave, too. */
