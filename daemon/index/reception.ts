@@ -89,12 +89,7 @@ async function receive(reception: Reception, http: HttpClient, signal: AbortSign
   }
   reception.validator = stream.headers["etag"] ?? stream.headers["last-modified"];
   try {
-    for await (const chunk of stream.body) {
-      await writeAll(reception.handle, chunk);
-      reception.digests.update(chunk);
-      reception.length += chunk.length;
-      reception.report(reception.length, total);
-    }
+    await writeBody(reception, stream, total);
   } catch (error) {
     if (error instanceof PipdError && (error.code === "request-failed" || error.code === "index-unreachable")) {
       throw new BrokenBody(error.message, { cause: error });
@@ -152,6 +147,35 @@ export async function verified(reception: Reception, http: HttpClient, signal: A
   await receiveAll(reception, http, signal);
   return verified(reception, http, signal);
 }
+
+/** Small writes cost more than what they write: chunks are written together, and what has come is written whatever ends the body. */
+async function writeBody(reception: Reception, { body }: HttpStream, total: number | undefined): Promise<void> {
+  let chunks: Uint8Array[] = [];
+  let size = 0;
+  const flush = async (): Promise<void> => {
+    const [first] = chunks;
+    if (first === undefined) return;
+    const written = chunks.length === 1 ? first : Buffer.concat(chunks, size);
+    chunks = [];
+    size = 0;
+    await writeAll(reception.handle, written);
+    reception.digests.update(written);
+    reception.length += written.length;
+  };
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= WRITE_AT_ONCE) await flush();
+      reception.report(reception.length + size, total);
+    }
+  } finally {
+    await flush();
+  }
+}
+
+/** Bytes. */
+const WRITE_AT_ONCE = 1024 * 1024;
 
 async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let done = 0; done < chunk.length; ) {
