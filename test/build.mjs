@@ -43,7 +43,8 @@ async function bundleClient() {
     ...SHARED,
     entryPoints: ["client/main.ts"],
     format: "cjs",
-    minifyIdentifiers: true, outfile: "client.cjs",
+    minifyIdentifiers: true,
+    outfile: "client.cjs",
     define: { "import.meta.filename": "__filename" },
   });
   return outputFiles.map(({ contents }) => ["client.cjs", contents]);

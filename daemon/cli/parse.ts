@@ -1,4 +1,4 @@
-import { COMMANDS, type CommandSpec, findCommand, optionsOf } from "./command-table.ts";
+import { type CommandSpec, optionsOf } from "./command-table.ts";
 import type { OptionSpec } from "./option-spec.ts";
 import { GENERAL_OPTIONS, VERSION_OPTION } from "./options.ts";
 
@@ -278,10 +278,3 @@ function toCount(text: string, key: string, spec: CommandSpec): number {
     spec,
   );
 }
-
-/** The names of all commands, for messages. */
-export function commandNames(): readonly string[] {
-  return COMMANDS.map((spec) => spec.name);
-}
-
-export { findCommand };

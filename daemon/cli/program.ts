@@ -60,9 +60,7 @@ function printUsageError(error: UsageError, run: RunInput): number {
 
 async function printVersion(parts: Parts, run: RunInput, python: string | undefined): Promise<number> {
   const call = callOf(run, createRenderer(plainRendering(run)));
-  const environment = await parts
-    .findEnvironment({ ...(python === undefined ? {} : { python }) }, call)
-    .catch(() => undefined);
+  const environment = await parts.findEnvironment(python === undefined ? {} : { python }, call).catch(() => undefined);
   const suffix = environment === undefined ? "" : ` (python ${environment.facts.versionInfo.slice(0, 2).join(".")})`;
   run.output(1, `pipd ${parts.version} from ${parts.programFolder}${suffix}\n`);
   return EXIT.ok;

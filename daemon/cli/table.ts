@@ -16,5 +16,5 @@ export function tabulate(rows: readonly (readonly string[])[]): {
 }
 
 function lengthOf(cell: string): number {
-  return /^[ -~]*$/.test(cell) ? cell.length : [...cell].length;
+  return /^[ -~]*$/.test(cell) ? cell.length : Array.from(cell).length;
 }

@@ -38,12 +38,6 @@ export interface ApplyOptions {
   readonly adviseUser?: boolean | undefined;
 }
 
-/** RECORD of a distribution just installed, to recognise it by later. */
-export interface InstalledStamp {
-  readonly infoFolder: string;
-  readonly record: string;
-}
-
 export interface Applied {
   /** Linked, copied and written. */
   readonly files: number;

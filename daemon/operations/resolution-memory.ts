@@ -73,14 +73,14 @@ export function createResolutionMemory(): ResolutionMemory {
         return question.ports.direct(url, project);
       },
     };
-    const { progress, message } = call.reporter;
+    const { reporter } = call;
     const listening: Call = {
       ...call,
       reporter: {
-        progress,
+        progress: (event) => reporter.progress(event),
         message: (level, text) => {
           if (level === "warning") warnings.push(text);
-          message(level, text);
+          reporter.message(level, text);
         },
       },
     };

@@ -11,7 +11,7 @@ import { forgetOldest, SETTLING_TIME, stampOf } from "./folder-stamp.ts";
 import { createInstalled, type Installed, type InstalledKind } from "./installed-distribution.ts";
 import { isVirtualEnvironment } from "./interpreter-facts.ts";
 
-export type { Installed, InstalledKind } from "./installed-distribution.ts";
+export type { Installed } from "./installed-distribution.ts";
 
 /** What is wrong with an entry that was passed over. `text` is pip's warning, without its prefix. */
 export interface ScanWarning {

@@ -79,7 +79,7 @@ const READERS: Readonly<Record<string, readonly [keyof Settings, Read]>> = {
 export function parseSettings(text: string): Settings {
   let table: Record<string, unknown>;
   try {
-    table = parse(text) as Record<string, unknown>;
+    table = parse(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     throw new InvalidText(
