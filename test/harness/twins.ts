@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type IndexServer, type IndexServerOptions, type ServedFile, startIndexServer } from "./index-server.ts";
 import { NEWEST, type TestInterpreter } from "./interpreters.ts";
-import { pipCommand } from "./pip.ts";
+import { pipCommand, SHARED_WHEELS } from "./pip.ts";
 import { type Finished, type RunOptions, runPipd } from "./run-cli.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { snapshotTree, type Tree, treeDifferences } from "./tree.ts";
@@ -110,9 +110,23 @@ export function comparable(root: string, environment: string = root): Tree {
       if (path.endsWith("/INSTALLER")) return "an installer\n";
       if (path.endsWith(".dist-info/RECORD")) return comparableRecord(content.toString("utf8"));
       if (!path.includes("bin/")) return content;
-      return content.toString("latin1").replaceAll(environment, "{env}").replaceAll(basename(environment), "{name}");
+      const script = content
+        .toString("latin1")
+        .replaceAll(environment, "{env}")
+        .replaceAll(basename(environment), "{name}");
+      return SHARED_WHEELS === undefined ? withNewestWrapper(script) : script;
     },
   });
+}
+
+/** The script of an entry point as pip 26.3 writes it, made of one that an older pip has written. */
+function withNewestWrapper(script: string): string {
+  return script
+    .replace("# -*- coding: utf-8 -*-\nimport re\nimport sys\n", "import sys\n")
+    .replace(
+      "sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])",
+      "sys.argv[0] = sys.argv[0].removesuffix('.exe')",
+    );
 }
 
 /** Files and links alone: pip leaves folders behind that a removal has emptied, pipd does not. */
