@@ -51,7 +51,8 @@ export async function applyInstallation(
   }
   for (const warning of warnings) call.reporter.message("warning", warning);
   if (params.warnScriptLocation && location.isCurrentEnvironment) warnAboutScripts(applied, environment, task);
-  if (params.warnConflicts && !params.noDeps && location.isCurrentEnvironment)
+  // What the resolver has chosen fits together; only what was there before can be broken by it.
+  if (params.warnConflicts && !params.noDeps && location.isCurrentEnvironment && installed.distributions.length > 0)
     warnAboutConflicts(chosen, stored, installed, environment, call);
   say(`Successfully installed ${summary(chosen, stored)}`);
   const isLater = applied.wheels.some(({ byteCode }) => byteCode === "later");
