@@ -14,8 +14,12 @@ export class StartFailed extends Error {
 }
 
 function daemonEnvironment(): Record<string, string> {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => KEPT.test(name))) as Record<string, string>;
+  const kept = Object.entries(process.env).filter(([name]) => KEPT.test(name));
+  return { ...Object.fromEntries(kept), ...ALLOCATION } as Record<string, string>;
 }
+
+/** For glibc: large buffers go back to the system when they are freed, so that a daemon is small again after a large install (R59). */
+const ALLOCATION = { MALLOC_ARENA_MAX: "2", MALLOC_TRIM_THRESHOLD_: "131072" };
 
 function daemonCommand(buildFolder: string, folders: PipdFolders, flags: readonly string[]): string[] {
   // A small young generation keeps an idle daemon small (R59).

@@ -178,8 +178,12 @@ function printError(error: unknown, run: RunInput, renderer: Renderer, debug: bo
     return EXIT.usage;
   }
   for (const line of stdoutLinesOf(error)) renderer.reporter.message("info", line);
-  for (const line of errorLinesOf(error)) renderer.reporter.message("critical", line);
-  if (error.hint !== undefined) renderer.reporter.message("error", `HINT: ${error.hint}`);
+  for (const line of errorLinesOf(error)) {
+    // What comes whole in pip's own layout has its prefix already.
+    if (line.startsWith("error: ")) run.output(2, `${line}\n`);
+    else renderer.reporter.message("critical", line);
+  }
+  if (error.hint !== undefined) run.output(2, `hint: ${error.hint}\n`);
   return errorMeaning(error.code).exit;
 }
 
