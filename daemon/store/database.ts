@@ -31,7 +31,8 @@ export interface DatabaseOptions {
 type Open = (path: string) => Connection;
 
 const IN_MEMORY = ":memory:";
-const CORRUPT = /^SQLITE_(?:CORRUPT|NOTADB)/;
+/** SQLITE_ERROR: the file has other tables than its version says, so it is of no use either. */
+const CORRUPT = /^SQLITE_(?:CORRUPT|NOTADB|ERROR$)/;
 const UNWRITABLE = /^SQLITE_(?:BUSY|FULL|READONLY|IOERR|CANTOPEN|PERM|NOLFS)/;
 /** How long another process may hold the file, in milliseconds. */
 const BUSY_TIMEOUT = 2_000;

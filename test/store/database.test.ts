@@ -22,7 +22,7 @@ function open(t: TestContext, path: string, migrations: readonly string[] = MIGR
 }
 
 const put = (database: Database, name: string, value: string) =>
-  database.use((sql) => sql.prepare("INSERT OR REPLACE INTO fact VALUES (?, ?)").run(name, value));
+  database.use((sql) => sql.prepare("INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)").run(name, value));
 const get = (database: Database, name: string) =>
   database.use((sql) => sql.prepare("SELECT value FROM fact WHERE name = ?").pluck().get(name));
 
@@ -50,6 +50,15 @@ test("a database of an older version is brought forward, one of a newer version 
   const older = open(t, path);
   assert.equal(get(older, "a"), undefined);
   assert.match(older.takeWarnings().join(), /of a newer pipd; it was set aside as .*x\.db\.corrupt/);
+});
+
+test("a file of this version with other tables is set aside and begun anew, with one warning", (t) => {
+  const path = join(folderOf(t), "x.db");
+  open(t, path, ["CREATE TABLE fact (name TEXT PRIMARY KEY, amount TEXT)"]).close();
+  const database = open(t, path);
+  put(database, "a", "1");
+  assert.equal(get(database, "a"), "1");
+  assert.equal(database.takeWarnings().length, 1);
 });
 
 const GARBAGE: Readonly<Record<string, (content: Buffer) => Buffer>> = {
