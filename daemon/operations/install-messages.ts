@@ -3,6 +3,7 @@ import type { Installed } from "../python/installed.ts";
 import type { RequestedBy, Resolution, Resolved } from "../resolver/ports.ts";
 import type { Satisfied } from "../resolver/satisfied.ts";
 import { requirementText } from "../resolver/wording.ts";
+import type { CoreMetadata } from "../standards/metadata.ts";
 import type { NormalizedName } from "../standards/name.ts";
 import { specifierContains } from "../standards/specifier.ts";
 import type { Call } from "../std/call.ts";
@@ -18,7 +19,8 @@ export interface Messages {
   /** @param force `--force-reinstall`: what is installed is not mentioned */
   resolved(resolution: Resolution, chosen: readonly Chosen[], directs: DirectWheels, force: boolean): void;
   fetching(file: ProjectFile, store: WheelStore): void;
-  wouldInstall(chosen: readonly Chosen[]): void;
+  /** Names and versions as their metadata has them. */
+  wouldInstall(packages: readonly CoreMetadata[]): void;
 }
 
 export function createMessages(call: Call): Messages {
@@ -60,10 +62,8 @@ export function createMessages(call: Call): Messages {
         `${isStored ? "Using cached" : "Downloading"} ${file.filename}${file.size === undefined ? "" : ` (${formatSize(file.size)})`}`,
       );
     },
-    wouldInstall: (chosen) => {
-      const items = chosen
-        .map(({ resolved: { candidate } }) => `${candidate.name}-${candidate.version.text}`)
-        .toSorted();
+    wouldInstall: (packages) => {
+      const items = packages.map(({ name, version }) => `${name}-${version}`).toSorted();
       if (items.length > 0) say(`Would install ${items.join(" ")}`);
     },
   };

@@ -180,7 +180,11 @@ async function resolveAndInstall(task: Task, context: ResolutionContext): Promis
   });
   messages.resolved(resolution, chosen, directs, params.forceReinstall);
   if (params.report !== undefined) await report(task, context, directs, chosen);
-  if (params.dryRun) return messages.wouldInstall(chosen);
+  if (params.dryRun) {
+    const files = chosen.map(({ resolved }) => fileOf(resolved.candidate, directs));
+    messages.wouldInstall(await Promise.all(files.map((file) => caches.memory.fields(file, caches.index, call))));
+    return;
+  }
   if (chosen.length === 0) return;
   const wheels = await fetchAll(task, directs, chosen);
   try {

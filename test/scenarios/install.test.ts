@@ -103,7 +103,7 @@ const SCENARIOS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["install", "lib>=3.0b1"],
   ],
   "Requires-Python": [["install", "newpython"]],
-  "a dry run": [["install", "--dry-run", "app"], ["list"]],
+  "a dry run": [["install", "--dry-run", "app", "mixed-case-name", "extra_lib"], ["list"]],
   "what cannot be": [
     ["install", "lib==999"],
     ["install", "no-such-project"],
