@@ -42,8 +42,7 @@ for (const project of PROJECTS) {
     const broken = verifyScripts(twins, scripts);
 
     const settled = byteCode(twins.root).size;
-    assert.equal((await twins.pipd(["uninstall", "-y", ...names], TIMEOUT)).code, 0);
-    assert.deepEqual(treeDifferences(snapshotTree(twins.root), before), [], "pipd's uninstallation leaves nothing");
+    await verifyRemoval(twins, names, before);
     await verifyRemovalAtOnce(twins, args, names, before);
     await verifyRemovalByPip(twins, args, names, before);
     t.diagnostic(
@@ -86,9 +85,7 @@ function byteCode(root: string): Tree {
 /** Waits for the daemon's work after its answer: then there is the byte code that pip has made, listed and valid. */
 async function verifyByteCode(twins: Twins): Promise<void> {
   const expected = byteCode(twins.pipRoot);
-  const missing = (): readonly string[] => treeDifferences(byteCode(twins.root), expected);
-  for (let waited = 0; waited < 120_000 && missing().length > 0; waited += 250) await sleep(250);
-  assert.deepEqual(missing(), [], "the same byte code as with pip");
+  await becomesEmpty(() => treeDifferences(byteCode(twins.root), expected), "the same byte code as with pip");
   const words = [join(import.meta.dirname, "verify-byte-code.py"), join(twins.root, "lib/python3.11/site-packages")];
   const faults = execFileSync(python.executable, words, { env: PLAIN_ENVIRONMENT, encoding: "utf8" });
   assert.equal(faults, "", "byte code is listed and valid");
@@ -137,6 +134,25 @@ function reportBroken(t: TestContext, broken: readonly string[]): void {
   for (const script of broken) t.diagnostic(`fails with pip and pipd alike: ${script}`);
 }
 
+/** pipd's removal leaves the tree that was there before, byte for byte; its trash is emptied after the answer. */
+async function verifyRemoval(twins: Twins, names: readonly string[], before: Tree): Promise<void> {
+  const { code, stderr } = await twins.pipd(["uninstall", "-y", ...names], TIMEOUT);
+  assert.equal(code, 0, stderr);
+  const isTrash = (path: string): boolean => path.startsWith(".pipd-transaction-");
+  assert.deepEqual(treeDifferences(snapshotTree(twins.root, { ignore: isTrash }), before), [], "nothing is left");
+  await becomesEmpty(() => treeDifferences(snapshotTree(twins.root), before), "the trash is emptied");
+}
+
+/** Looks again while the daemon works on after its answer. */
+async function becomesEmpty(differences: () => readonly string[], what: string): Promise<void> {
+  let found = differences();
+  for (let waited = 0; waited < 120_000 && found.length > 0; waited += 250) {
+    await sleep(250);
+    found = differences();
+  }
+  assert.deepEqual(found, [], what);
+}
+
 /** Byte code is still on its way when the removal comes. */
 async function verifyRemovalAtOnce(
   twins: Twins,
@@ -145,8 +161,7 @@ async function verifyRemovalAtOnce(
   before: Tree,
 ): Promise<void> {
   assert.equal((await twins.pipd(install, TIMEOUT)).code, 0);
-  assert.equal((await twins.pipd(["uninstall", "-y", ...names], TIMEOUT)).code, 0);
-  assert.deepEqual(treeDifferences(snapshotTree(twins.root), before), [], "a removal at once leaves nothing");
+  await verifyRemoval(twins, names, before);
 }
 
 /** pip removes what pipd has installed. */
