@@ -88,14 +88,16 @@ function createReplacementCheck(own: string): () => string | undefined {
   };
 }
 
-function readSettings(config: string, log: DeferredLog): Settings {
+/** The user's settings; when the file is faulty, the defaults, and what every command then says of it. */
+function readSettings(config: string, log: DeferredLog): { readonly settings: Settings; readonly fault?: string } {
   const path = join(config, "config.toml");
   try {
-    return parseSettings(readFileSync(path, "utf8"));
+    return { settings: parseSettings(readFileSync(path, "utf8")) };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
-      log.warn({ path, error: String(error) }, "settings not used");
-    return DEFAULT_SETTINGS;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { settings: DEFAULT_SETTINGS };
+    const fault = `The settings in ${path} are not used: ${error instanceof Error ? error.message : String(error)}`;
+    log.warn({ path, error: String(error) }, "settings not used");
+    return { settings: DEFAULT_SETTINGS, fault };
   }
 }
 
@@ -123,7 +125,7 @@ interface World {
 function buildWorld(folders: PipdFolders, log: DeferredLog): World {
   const buildId = readBuildId();
   const { version } = parseBuildId(buildId);
-  const settings = readSettings(folders.config, log);
+  const { settings, fault } = readSettings(folders.config, log);
   const logPath = join(folders.state, "log", "daemon.jsonl");
   const now = (): number => Date.now();
   let wired: ReturnType<typeof import("./wiring.ts").wire> | undefined;
@@ -138,6 +140,7 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
         log,
         now,
         isDaemon: !options.stdio,
+        ...(fault === undefined ? {} : { settingsFault: fault }),
       }),
     ));
   return {

@@ -40,6 +40,8 @@ export interface WiringParts {
   readonly now: () => number;
   /** Whether work may go on after a command has been answered: there is a daemon. */
   readonly isDaemon: boolean;
+  /** What is wrong with the settings file, for every command to say. */
+  readonly settingsFault?: string;
 }
 
 /** Threads without work end after this many milliseconds. */
@@ -63,7 +65,7 @@ export async function wire(world: WiringParts): Promise<{ readonly program: Prog
   });
   const opened = new Map<string, Caches>();
   const caches = (folder: string = folders.cache): Caches => {
-    const known = opened.get(folder) ?? openCaches(folder, { http, pool, now });
+    const known = opened.get(folder) ?? openCaches(folder, { http, pool, now, storeLimit: settings.storeLimit });
     opened.set(folder, known);
     return known;
   };
@@ -77,6 +79,7 @@ export async function wire(world: WiringParts): Promise<{ readonly program: Prog
     version,
     programFolder,
     settings,
+    settingsFault: world.settingsFault,
     assetsFolder,
     pid: process.pid,
     isRoot: process.geteuid?.() === 0,
@@ -106,7 +109,12 @@ interface CacheParts {
   readonly http: ReturnType<typeof createHttpClient>;
   readonly pool: ReturnType<typeof createWorkerPool>;
   readonly now: () => number;
+  /** Bytes. */
+  readonly storeLimit: number;
 }
+
+/** Milliseconds between two looks at the size of a store: it reads every manifest. */
+const TIDY_EVERY = 10 * 60_000;
 
 /** From this many bytes on, reading a page takes longer than handing it to a thread. */
 const LARGE_PAGE = 100_000;
@@ -119,7 +127,8 @@ function encodeInThread({ headers, body, url }: PageAnswer, pool: WorkerPool): P
 }
 
 /** Everything that lies under one cache folder. Nothing is opened before it is used. */
-function openCaches(folder: string, { http, pool, now }: CacheParts): Caches {
+function openCaches(folder: string, { http, pool, now, storeLimit }: CacheParts): Caches {
+  let tidied = 0;
   const cache = createHttpCache(join(folder, "index-v1.db"), now);
   const index = createPackageIndex({
     http,
@@ -147,6 +156,12 @@ function openCaches(folder: string, { http, pool, now }: CacheParts): Caches {
     temporaryStore: () => {
       const temporary = createTemporaryWheelStore(folder, now);
       return { store: temporary.store, remove: async () => temporary[Symbol.asyncDispose]() };
+    },
+    tidy: async () => {
+      if (now() - tidied < TIDY_EVERY) return;
+      tidied = now();
+      await store.sweep();
+      await store.shrink(storeLimit);
     },
     answers: () => ({ location: cache.location, ...cache.size() }),
     forgetAnswers: () => {

@@ -283,7 +283,7 @@ export const INSTALL_OPTIONS: OptionGroup = {
     choice(
       "linkMode",
       "--link-mode",
-      ["auto", "clone", "hardlink", "copy"],
+      ["auto", "hardlink", "copy"],
       "How files come from the store into the environment (pipd's own option).",
     ),
     flag(

@@ -81,6 +81,7 @@ async function runSpec(parts: Parts, run: RunInput, spec: CommandSpec, rest: rea
   const log = logWriter(parts, options, run);
   const renderer = createRenderer({ ...plainRendering(run, options), log: log?.add });
   const call = callOf(run, renderer);
+  if (parts.settingsFault !== undefined) call.reporter.message("warning", parts.settingsFault);
   try {
     if (options.values["requireVirtualenv"] === true && spec.needsVirtualenv && !(await find()).isVirtual) {
       call.reporter.message("critical", "Could not find an activated virtualenv (required).");

@@ -178,14 +178,15 @@ function isAlive({ pid, started }: JournalOwner): boolean {
     if (errnoOf(error) !== "EPERM") return false;
   }
   const now = processStart(pid);
-  return now === undefined || started === "" || now === started;
+  return now !== "dead" && (now === undefined || started === "" || now === started);
 }
 
-/** Field 22 of `/proc/<pid>/stat` (clock ticks after boot); undefined where there is no /proc. */
+/** Field 22 of `/proc/<pid>/stat` (clock ticks after boot); "dead" for what only waits to be reaped; undefined where there is no /proc. */
 function processStart(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? "dead" : fields[19];
   } catch {
     return undefined;
   }

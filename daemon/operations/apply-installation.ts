@@ -25,8 +25,7 @@ export async function applyInstallation(
   const { parts, params, environment, location, call } = task;
   const say = (text: string): void => call.reporter.message("info", text);
   const { facts } = environment;
-  const linkMode = params.linkMode === "clone" ? "auto" : params.linkMode;
-  const target = installTarget(facts, location.request, call, linkMode);
+  const target = installTarget(facts, location.request, call, params.linkMode);
   const compilesNow = params.compile && (!parts.background.allowed || params.sources.cacheDir === false);
   if (compilesNow) await compileAll(parts.compiler, stored, environment, call.signal);
   const removals = planRemovals(chosen, environment);
@@ -59,6 +58,7 @@ export async function applyInstallation(
   parts.background.later(environment.root, async (signal) => {
     await applied.emptyTrash();
     if (isLater) await bringByteCode(task, target, applied, signal);
+    if (parts.background.allowed) await task.caches.tidy();
   });
 }
 

@@ -27,6 +27,8 @@ export interface Caches {
   readonly facts: FactsStore;
   /** A store for one command (`--no-cache-dir`), and how to remove it. */
   readonly temporaryStore: () => { readonly store: WheelStore; readonly remove: () => Promise<void> };
+  /** Removes what killed processes left, and the least recently used wheels over the limit of the settings. At most now and then. */
+  readonly tidy: () => Promise<void>;
   /** How much the answers of indexes take: files of the database and rows in it. */
   answers(): { readonly location: string; readonly bytes: number; readonly pages: number };
   /** Forgets all answers of indexes; gives how many there were. */
@@ -48,6 +50,8 @@ export interface Parts {
   /** The folder that the program lies in, for `--version`. */
   readonly programFolder: string;
   readonly settings: Settings;
+  /** What is wrong with the settings file, in a sentence. */
+  readonly settingsFault: string | undefined;
   /** The folder with probe.py, compile.py and the activation scripts. */
   readonly assetsFolder: string;
   readonly pid: number;

@@ -2,7 +2,7 @@ import { parse, TomlError } from "smol-toml";
 import { InvalidText } from "./invalid-text.ts";
 
 /** How files come from the store into an environment. `auto` takes the cheapest that works: reflink, hard link, copy. */
-export type LinkMode = "auto" | "clone" | "hardlink" | "copy";
+export type LinkMode = "auto" | "hardlink" | "copy";
 
 /** pipd's own settings: `config.toml` in the user's configuration folder. What concerns packages is configured as for pip. */
 export interface Settings {
@@ -68,7 +68,7 @@ const READERS: Readonly<Record<string, readonly [keyof Settings, Read]>> = {
     "storeLimit",
     measure('bytes, or a size as "500MB", "20GB"', { B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }),
   ],
-  "link-mode": ["linkMode", choice("auto", "clone", "hardlink", "copy")],
+  "link-mode": ["linkMode", choice("auto", "hardlink", "copy")],
   "log-level": ["logLevel", choice("debug", "info", "warn", "error")],
 };
 

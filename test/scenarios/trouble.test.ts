@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { daemonStatus } from "../harness/daemon-runner.ts";
+import { runPipd, startPipd } from "../harness/run-cli.ts";
+import { snapshotTree, treeDifferences } from "../harness/tree.ts";
+import { createTwins, servedWheels } from "../harness/twins.ts";
+import { makeWheel, wheelFilename } from "../harness/wheel-maker.ts";
+
+const INDEX = await servedWheels([
+  { name: "app", version: "1.0", requires: ["lib"] },
+  { name: "lib", version: "1.0" },
+]);
+/** Nobody listens there. */
+const DEAD = "http://127.0.0.1:9/simple";
+
+test("a dead index is named once, and the others answer", async () => {
+  await using twins = await createTwins({ files: INDEX });
+  const { code, stderr } = await twins.pipd(["install", "-i", DEAD, "--extra-index-url", twins.server.url, "app"]);
+  assert.equal(code, 0, stderr);
+  assert.equal(stderr.match(/127\.0\.0\.1:9\b/g)?.length, 2, `one line that names the index and its host: ${stderr}`);
+  assert.equal(stderr.trim().split("\n").length, 1, stderr);
+});
+
+test("when only a dead index could have a project, the error says so", async () => {
+  await using twins = await createTwins({ files: INDEX });
+  const { code, stderr } = await twins.pipd(["install", "-i", DEAD, "app"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /could not be reached/);
+  assert.doesNotMatch(stderr, /No matching distribution/);
+});
+
+test("uninstall asks, and does as it is told", async () => {
+  await using twins = await createTwins({ files: INDEX });
+  await twins.pipd(["install", "app"]);
+  const before = snapshotTree(twins.root);
+  const no = await twins.pipd(["uninstall", "app"], { stdin: "what\nn\n" });
+  assert.equal(no.code, 0, no.stderr);
+  assert.match(
+    no.stdout,
+    /Would remove:\n.*\nProceed \(Y\/n\)\? Your response \('what'\) was not one of the expected responses: y, n, \nProceed/s,
+  );
+  const ended = await twins.pipd(["uninstall", "app"]);
+  assert.equal(ended.code, 2, ended.stdout + ended.stderr);
+  assert.deepEqual(treeDifferences(snapshotTree(twins.root), before), []);
+  const yes = await twins.pipd(["uninstall", "app"], { stdin: "\n" });
+  assert.match(yes.stdout, /Successfully uninstalled app-1\.0/);
+  assert.deepEqual((await twins.pipd(["freeze"])).stdout, "lib==1.0\n");
+});
+
+test("one change at a time: the second waits and says for whom, or leaves with status 9", async () => {
+  await using twins = await createTwins({ files: INDEX, latency: 700 });
+  const env = { PIP_INDEX_URL: twins.server.url };
+  const first = startPipd(twins.sandbox, ["--python", twins.root, "install", "app"], { env });
+  await first.seen("Looking in indexes");
+  await sleep(400);
+  const impatient = await twins.pipd(["install", "--no-wait", "lib"]);
+  assert.equal(impatient.code, 9, impatient.stdout + impatient.stderr);
+  assert.match(impatient.stderr, /is being changed by pid \d+: pipd .*install app/);
+  const reading = await twins.pipd(["list"]);
+  assert.equal(reading.code, 0);
+  const waiting = await twins.pipd(["install", "lib"], { daemon: false });
+  assert.match(waiting.stdout, /waiting for pid \d+: pipd .*install app \(\d+ s\)/);
+  assert.equal(waiting.code, 0, waiting.stderr);
+  assert.equal((await first.finished).code, 0);
+});
+
+test("what a killed daemon left is repaired by the next command, which says so", async () => {
+  await using twins = await createTwins({});
+  const files = Object.fromEntries(
+    Array.from({ length: 3000 }, (_, index) => [`big/f${index % 30}/m${index}.py`, `x = ${index}\n`]),
+  );
+  const folder = twins.sandbox.makeFolder("wheels");
+  const spec = { name: "big", version: "1.0", files };
+  writeFileSync(join(folder, wheelFilename(spec)), await makeWheel(spec));
+  const install = ["--python", twins.root, "install", "--no-compile", "--no-index", "--find-links", folder, "big"];
+  await runPipd(twins.sandbox, [...install, "--target", twins.sandbox.makeFolder("elsewhere")]); // The wheel is in the store now.
+  const before = snapshotTree(twins.root);
+  const library = (): readonly string[] =>
+    readdirSync(twins.root).filter((name) => name.startsWith(".pipd-transaction"));
+  const packages = join(twins.root, "lib", readdirSync(join(twins.root, "lib"))[0] ?? "", "site-packages");
+  let interrupted = false;
+  for (let attempt = 0; attempt < 20 && !interrupted; attempt++) {
+    const status = await daemonStatus(twins.sandbox);
+    const running = startPipd(twins.sandbox, install);
+    while (!existsSync(join(packages, "big")) && running.child.exitCode === null) await sleep(0);
+    if (status !== undefined) process.kill(status.pid, "SIGKILL");
+    await running.finished;
+    interrupted = library().length > 0;
+    if (!interrupted) await runPipd(twins.sandbox, ["--python", twins.root, "uninstall", "-y", "big"]);
+  }
+  assert.ok(interrupted, "a daemon was killed in the middle of an installation");
+  const next = await runPipd(twins.sandbox, ["--python", twins.root, "uninstall", "-y", "nothing"]);
+  assert.equal(next.code, 0, next.stderr);
+  assert.deepEqual(library(), []);
+  const after = treeDifferences(snapshotTree(twins.root), before);
+  assert.ok(
+    after.length === 0 || (await twins.pipd(["list"])).stdout.includes("big"),
+    `old or new, and nothing between: ${after.slice(0, 5).join(", ")}`,
+  );
+  if (after.length === 0)
+    assert.match(next.stderr, /WARNING: Repaired what an interrupted command had left: .*install big 1\.0/);
+});
+
+test("what is not there yet says so and exits with 2", async () => {
+  await using twins = await createTwins({});
+  mkdirSync(join(twins.sandbox.home, "project"));
+  const refused = [
+    ["install", "-e", "project"],
+    ["install", "--platform", "any", "x"],
+    ["install", "--group", "dev"],
+    ["install", "--require-hashes", "x"],
+    ["list", "--outdated"],
+    ["freeze", "-r", "x.txt"],
+    ["wheel", "x"],
+    ["download", "x"],
+    ["--keyring-provider", "import", "install", "x"],
+  ];
+  for (const args of refused) {
+    const { code, stderr } = await twins.pipd(args);
+    assert.deepEqual([code, /not supported by pipd yet/.test(stderr)], [2, true], `${args.join(" ")}: ${stderr}`);
+  }
+});
+
+test("a faulty settings file is named with line and key, and the command goes on", async () => {
+  await using twins = await createTwins({ files: INDEX });
+  mkdirSync(twins.sandbox.config, { recursive: true });
+  writeFileSync(join(twins.sandbox.config, "config.toml"), '# mine\nidle-timeout = "3h"\nconcurency = 7\n');
+  const { code, stderr } = await twins.pipd(["install", "lib"]);
+  assert.equal(code, 0);
+  assert.match(
+    stderr,
+    /config\.toml are not used: line 3: concurency is not a setting of pipd \(there are: daemon, idle-timeout, concurrency/,
+  );
+});
