@@ -15,7 +15,7 @@ export class StartFailed extends Error {
 
 function daemonEnvironment(): Record<string, string> {
   const kept = Object.entries(process.env).filter(([name]) => KEPT.test(name));
-  return { ...Object.fromEntries(kept), ...ALLOCATION } as Record<string, string>;
+  return Object.fromEntries([...kept, ...Object.entries(ALLOCATION)]) as Record<string, string>;
 }
 
 /** For glibc: large buffers go back to the system when they are freed, so that a daemon is small again after a large install (R59). */

@@ -182,7 +182,9 @@ async function resolveAndInstall(task: Task, context: ResolutionContext): Promis
   if (params.report !== undefined) await report(task, context, directs, chosen);
   if (params.dryRun) {
     const files = chosen.map(({ resolved }) => fileOf(resolved.candidate, directs));
-    messages.wouldInstall(await Promise.all(files.map((file) => caches.memory.fields(file, caches.index, call))));
+    messages.wouldInstall(
+      await Promise.all(files.map(async (file) => await caches.memory.fields(file, caches.index, call))),
+    );
     return;
   }
   if (chosen.length === 0) return;
