@@ -34,7 +34,7 @@ test("when only a dead index could have a project, the error says so", async () 
 
 test("uninstall asks, and does as it is told", async () => {
   await using twins = await createTwins({ files: INDEX });
-  await twins.pipd(["install", "app"]);
+  await twins.pipd(["install", "--no-compile", "app"]);
   const before = snapshotTree(twins.root);
   const no = await twins.pipd(["uninstall", "app"], { stdin: "what\nn\n" });
   assert.equal(no.code, 0, no.stderr);
