@@ -46,7 +46,8 @@ const MAY_IMPORT: Readonly<
     ],
     outside: ["node:path"],
   },
-  // pip's optparse has rules (configuration by dest, inverted booleans, prefixes) that no parser library has: cli/parse.ts is our own, so there is no commander here.
+  // pip's optparse has rules (configuration by dest, inverted booleans, prefixes) that no parser library has: cli/parse.ts is our own, so there is no
+  // commander here; pip pads tables by code points, so there is no string-width. node:path computes and touches nothing.
   "daemon/cli": {
     folders: ["daemon/operations", "daemon/standards", "daemon/std", "protocol"],
     outside: ["node:path"],
