@@ -140,8 +140,14 @@ export function findCommand(name: string): CommandSpec | undefined {
   return COMMANDS.find((spec) => spec.name === name);
 }
 
+/** pip's words for a command that there is not. */
+export function unknownCommandText(name: string): string {
+  const similar = similarCommand(name);
+  return `ERROR: unknown command "${name}"${similar === undefined ? "" : ` - maybe you meant "${similar}"`}\n`;
+}
+
 /** The known command that a misspelt one probably means (a difference of at most a third of its letters), or undefined. */
-export function similarCommand(name: string): string | undefined {
+function similarCommand(name: string): string | undefined {
   let best: { readonly name: string; readonly score: number } | undefined;
   for (const { name: known } of COMMANDS) {
     const score = 1 - distance(name.toLowerCase(), known) / Math.max(name.length, known.length);

@@ -2,7 +2,7 @@ import type { RunInput } from "../../protocol/program.ts";
 import type { Environment, Parts } from "../operations/parts.ts";
 import type { Call } from "../std/call.ts";
 import { runCache } from "./cache-command.ts";
-import { type CommandSpec, findCommand, similarCommand } from "./command-table.ts";
+import { type CommandSpec, findCommand, unknownCommandText } from "./command-table.ts";
 import { renderCommandHelp, renderMainHelp } from "./help.ts";
 import { runInstall } from "./install-command.ts";
 import { runCheck, runFreeze, runList, runShow } from "./list-command.ts";
@@ -58,11 +58,7 @@ function runHelp({ run, options }: CommandContext): number {
   }
   const spec = findCommand(name);
   if (spec === undefined) {
-    const similar = similarCommand(name);
-    run.output(
-      2,
-      `ERROR: unknown command "${name}"${similar === undefined ? "" : ` - maybe you meant "${similar}"`}\n`,
-    );
+    run.output(2, unknownCommandText(name));
     return 1;
   }
   run.output(1, renderCommandHelp(spec, run.session.tty.cols));

@@ -5,7 +5,7 @@ import type { Call, MessageLevel } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import { kindOfPath } from "../std/read-file.ts";
 import { appendText } from "../std/write-text.ts";
-import { type CommandSpec, findCommand, MISSING_COMMANDS, similarCommand } from "./command-table.ts";
+import { type CommandSpec, findCommand, MISSING_COMMANDS, unknownCommandText } from "./command-table.ts";
 import { type CommandContext, runCommand } from "./commands.ts";
 import { configurationLayers } from "./configuration.ts";
 import { renderCommandHelp, renderMainHelp, renderUsage } from "./help.ts";
@@ -42,8 +42,7 @@ function unknownCommand(name: string, run: RunInput): number {
     run.output(2, `ERROR: the command "${name}" is not supported by pipd yet\n`);
     return EXIT.usage;
   }
-  const similar = similarCommand(name);
-  run.output(2, `ERROR: unknown command "${name}"${similar === undefined ? "" : ` - maybe you meant "${similar}"`}\n`);
+  run.output(2, unknownCommandText(name));
   return EXIT.error;
 }
 

@@ -1,4 +1,5 @@
 import { type Compiler, linkByteCode } from "../install/compile.ts";
+import { createFolderReader, type FolderReader } from "../install/folder-reader.ts";
 import { type Plan, planInstall, type WheelInstall } from "../install/plan.ts";
 import { readTargetFolder, retarget } from "../install/retarget.ts";
 import { scriptsNotOnPathWarning } from "../install/scripts.ts";
@@ -14,6 +15,7 @@ import type { Chosen } from "./choose-installations.ts";
 import { warnAboutConflicts } from "./conflicts.ts";
 import type { Task } from "./install.ts";
 import { removalScopeOf } from "./removal-scope.ts";
+import { trashTime } from "./trash-time.ts";
 
 /** Plans and applies what was chosen, in one transaction, and says so in pip's words. `stored` has the wheels in the order of `chosen`. */
 export async function applyInstallation(
@@ -28,7 +30,8 @@ export async function applyInstallation(
   const target = installTarget(facts, location.request, call, params.linkMode);
   const compilesNow = params.compile && (!parts.background.allowed || params.sources.cacheDir === false);
   if (compilesNow) await compileAll(parts.compiler, stored, environment, call.signal);
-  const removals = planRemovals(chosen, environment);
+  const folders = createFolderReader();
+  const removals = planRemovals(chosen, environment, folders);
   const wheels = chosen.map((one, index): WheelInstall => wheelInstall(one, stored[index]!, target));
   for (const { manifest } of stored) for (const warning of manifest.warnings) call.reporter.message("warning", warning);
   const { plan, warnings } = targeted(
@@ -39,7 +42,8 @@ export async function applyInstallation(
   say(`Installing collected packages: ${chosen.map(({ name }) => name).join(", ")}`);
   const applied = await applyPlan(plan, target, call, {
     pool: parts.pool,
-    trash: trashTime(removals.values(), parts.background.allowed),
+    folders,
+    trash: trashTime(removals.values(), parts.background),
     adviseUser: !environment.isVirtual,
   });
   for (const [one, removal] of removals) {
@@ -62,20 +66,16 @@ export async function applyInstallation(
   });
 }
 
-/** Deleting thousands of files takes longer than anybody wants to wait for. */
-function trashTime(removals: Iterable<UninstallPlan>, backgroundAllowed: boolean): "now" | "later" {
-  const paths = [...removals].reduce((sum, removal) => sum + removal.paths.length, 0);
-  return backgroundAllowed && paths > MANY_PATHS ? "later" : "now";
-}
-
-const MANY_PATHS = 2000;
-
-function planRemovals(chosen: readonly Chosen[], environment: Environment): ReadonlyMap<Chosen, UninstallPlan> {
+function planRemovals(
+  chosen: readonly Chosen[],
+  environment: Environment,
+  folders: FolderReader,
+): ReadonlyMap<Chosen, UninstallPlan> {
   const scope = removalScopeOf(environment);
   const removals = new Map<Chosen, UninstallPlan>();
   for (const one of chosen) {
     if (one.replaces === undefined) continue;
-    const plan = planUninstall(one.replaces, scope);
+    const plan = planUninstall(one.replaces, scope, folders);
     if (plan.notice === undefined) removals.set(one, plan);
   }
   return removals;

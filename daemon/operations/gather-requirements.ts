@@ -33,6 +33,18 @@ export interface FileOptions {
   readonly trustedHosts: readonly string[];
 }
 
+/** What a command without requirements files has. */
+export const NO_FILE_OPTIONS: FileOptions = {
+  indexUrl: undefined,
+  extraIndexUrls: [],
+  findLinks: [],
+  noIndex: false,
+  pre: false,
+  preferBinary: false,
+  formatChoices: [],
+  trustedHosts: [],
+};
+
 export interface Gathered {
   readonly wanted: readonly Wanted[];
   readonly constraints: readonly Wanted[];
@@ -60,16 +72,7 @@ export async function gatherRequirements(inputs: RequirementInputs, fetch: Fetch
     fetch,
     wanted: [],
     constraints: [],
-    options: {
-      indexUrl: undefined,
-      extraIndexUrls: [],
-      findLinks: [],
-      noIndex: false,
-      pre: false,
-      preferBinary: false,
-      formatChoices: [],
-      trustedHosts: [],
-    },
+    options: { ...NO_FILE_OPTIONS },
   };
   for (const file of inputs.constraintFiles) await readRequirements(file, true, [], collector);
   for (const text of inputs.args) collector.wanted.push(parseWanted(text, "", call.cwd));

@@ -12,7 +12,7 @@ import { PipdError } from "../std/errors.ts";
 import type { StoredWheel } from "../store/wheel-store.ts";
 import { applyInstallation } from "./apply-installation.ts";
 import { type Chosen, chooseInstallations } from "./choose-installations.ts";
-import { type Gathered, gatherRequirements } from "./gather-requirements.ts";
+import { type Gathered, gatherRequirements, NO_FILE_OPTIONS } from "./gather-requirements.ts";
 import { indexSourcesOf, lookingLines } from "./index-sources.ts";
 import { type InstallLocation, locate } from "./install-location.ts";
 import { createMessages } from "./install-messages.ts";
@@ -71,18 +71,8 @@ export interface Task {
 }
 
 async function gather(params: InstallParams, caches: Caches, call: Call): Promise<Gathered> {
-  const none = {
-    indexUrl: undefined,
-    extraIndexUrls: [],
-    findLinks: [],
-    noIndex: false,
-    pre: false,
-    preferBinary: false,
-    formatChoices: [],
-    trustedHosts: [],
-  };
   const fetch = async (url: string): Promise<Uint8Array> =>
-    new TextEncoder().encode(await caches.index.text(url, indexSourcesOf(params.sources, none, call), call));
+    new TextEncoder().encode(await caches.index.text(url, indexSourcesOf(params.sources, NO_FILE_OPTIONS, call), call));
   const gathered = await gatherRequirements(params.inputs, fetch, call);
   if (gathered.wanted.length > 0) return gathered;
   const files = params.inputs.requirementFiles;

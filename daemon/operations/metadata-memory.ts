@@ -2,6 +2,7 @@ import type { PackageIndex } from "../index/package-index.ts";
 import type { ProjectFile } from "../index/project-files.ts";
 import { type CoreMetadata, parseMetadataFields } from "../standards/metadata.ts";
 import type { Call } from "../std/call.ts";
+import { createLruMap } from "../std/lru-map.ts";
 
 /** Parsed metadata of wheels by their hash: it never changes, and what is derived from the object stays with it. */
 export interface MetadataMemory {
@@ -13,10 +14,9 @@ export interface MetadataMemory {
 const MOST = 4000;
 
 export function createMetadataMemory(): MetadataMemory {
-  const known = new Map<string, CoreMetadata>();
+  const known = createLruMap<CoreMetadata>(MOST);
   const keep = (sha256: string, metadata: CoreMetadata): CoreMetadata => {
     known.set(sha256, metadata);
-    if (known.size > MOST) for (const oldest of [...known.keys()].slice(0, MOST / 10)) known.delete(oldest);
     return metadata;
   };
   return {

@@ -5,6 +5,7 @@ import type { Candidate } from "../resolver/candidate.ts";
 import type { Resolution, ResolveInput, ResolverPorts } from "../resolver/ports.ts";
 import type { NormalizedName } from "../standards/name.ts";
 import type { Call } from "../std/call.ts";
+import { createLruMap } from "../std/lru-map.ts";
 
 /**
  * Resolutions by everything that decides them. One holds as long as every project page it has looked at is the same and need not be asked for again;
@@ -38,7 +39,7 @@ interface Kept {
 const MOST = 32;
 
 export function createResolutionMemory(): ResolutionMemory {
-  const kept = new Map<string, Kept>();
+  const kept = createLruMap<Kept>(MOST);
   const names = new WeakMap<object, string>();
   let named = 0;
   const nameOf = (object: object): string => {
@@ -93,7 +94,6 @@ export function createResolutionMemory(): ResolutionMemory {
       stamps.set(key, stamp);
     }
     kept.set(name, { resolution: detached(resolution), stamps, warnings });
-    if (kept.size > MOST) kept.delete(kept.keys().next().value ?? "");
     return resolution;
   };
 
@@ -104,8 +104,6 @@ export function createResolutionMemory(): ResolutionMemory {
       const known = kept.get(name);
       if (known === undefined || !(await isValid(known, question, call)))
         return await resolveAnew(name, question, call, resolve);
-      kept.delete(name);
-      kept.set(name, known);
       for (const warning of known.warnings) call.reporter.message("warning", warning);
       return known.resolution;
     },

@@ -14,6 +14,7 @@ import { removalScopeOf } from "./removal-scope.ts";
 import { parseWanted, type Wanted } from "./requirement-source.ts";
 import { warnAboutRoot } from "./root-warning.ts";
 import { EVERYTHING, selectInstalled } from "./select-installed.ts";
+import { trashTime } from "./trash-time.ts";
 
 /** What `uninstall` was asked to do. */
 export interface UninstallParams {
@@ -94,9 +95,6 @@ interface Removal {
   readonly lines: readonly string[];
 }
 
-/** From this many files on, what was moved away is deleted after the command has been answered. */
-const MANY_PATHS = 2000;
-
 async function removeAll(
   parts: Parts,
   params: UninstallParams,
@@ -117,8 +115,7 @@ async function removeAll(
   if (removals.length === 0) return;
   const plans = removals.map(({ plan }) => plan);
   const plan: Plan = { removals: plans, wheels: [], groups: [], writes: [], replaced: [] };
-  const paths = plans.reduce((sum, one) => sum + one.paths.length, 0);
-  const trash = parts.background.allowed && paths > MANY_PATHS ? "later" : "now";
+  const trash = trashTime(plans, parts.background);
   const applied = await applyPlan(plan, target, call, { pool: parts.pool, folders, trash });
   if (trash === "later") parts.background.later(environment.root, () => applied.emptyTrash());
   for (const line of removals.flatMap(({ lines }) => lines)) call.reporter.message("info", line);
