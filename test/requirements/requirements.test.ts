@@ -42,3 +42,10 @@ test("every test named after a requirement is in the table", () => {
       if (REQUIREMENTS[number]?.tests.includes(file) !== true) faults.push(`R${number}: ${file} is missing`);
   assert.deepEqual(faults, []);
 });
+
+test("the table has no number that is not a requirement of the daemon", () => {
+  assert.deepEqual(
+    Object.keys(REQUIREMENTS).filter((number) => !NUMBERS.includes(Number(number))),
+    [],
+  );
+});
