@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { NUMBERS, REQUIREMENTS } from "./table.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-/** The title of a test or of a row in a table of tests: `test("R18 ...`, `title: "R18 ...`. */
+/** The title of a test, or of a row in a table of tests, that starts with numbers. */
 const TITLE = /(?:test\(|title: )\s*["'`]((?:R\d+ )+)/g;
 
 /** file -> numbers of the requirements in the titles of its tests. */
