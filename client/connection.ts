@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { UnsafePlace } from "../protocol/runtime-folder.ts";
 import { parseBuildId } from "../protocol/session.ts";
 import { type ClientIdentity, shakeHands, WrongProof } from "./handshake.ts";
 import {
-  checkSocket,
+  daemonAddress,
   ForbiddenPlace,
   findPlaces,
   foldersWithoutDaemon,
   type Places,
   readNamespace,
-  UnsafePlace,
 } from "./places.ts";
 import { ConnectionLost, createRpc, RemoteError, type Rpc } from "./rpc.ts";
 
@@ -45,9 +45,10 @@ export function identity(name: ClientIdentity["name"]): ClientIdentity {
 
 /** Connects to the socket: undefined when nobody listens there. Throws ForbiddenPlace where sockets are not allowed. */
 async function dial(path: string): Promise<Socket | undefined> {
-  if (!checkSocket(path)) return undefined;
+  const address = daemonAddress(path);
+  if (address === undefined) return undefined;
   return new Promise((resolve, reject) => {
-    const socket = connect(path);
+    const socket = connect(address);
     socket.once("connect", () => resolve(socket));
     socket.once("error", (error: NodeJS.ErrnoException) => {
       if (["EACCES", "EPERM", "ENOSYS", "EAFNOSUPPORT"].includes(error.code ?? ""))
@@ -57,18 +58,28 @@ async function dial(path: string): Promise<Socket | undefined> {
   });
 }
 
-/** One attempt with the daemon that listens, if one does. Throws what shakeHands throws. */
-async function tryDaemon(places: Places, client: ClientIdentity): Promise<Connection | undefined> {
+/** A connection to a daemon, and the lines it wants to be shown once. */
+interface Found {
+  readonly connection: Connection;
+  readonly notices: readonly string[];
+}
+
+/** One attempt with the daemon that listens, if one does. Throws what shakeHands throws, and WithoutDaemonError when nothing is answered. */
+async function tryDaemon(places: Places, client: ClientIdentity): Promise<Found | undefined> {
   const socket = await dial(places.paths.socket);
   if (socket === undefined) return undefined;
   const rpc = createRpc(socket, socket, () => socket.destroy());
-  const timer = setTimeout(() => rpc.close(), ANSWER_MS);
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    rpc.close();
+  }, ANSWER_MS);
   try {
-    const { server } = await shakeHands(rpc, client, places.namespace, places.paths.token);
-    return { rpc, daemonPid: server.pid, close: () => rpc.close() };
+    const { server, notices } = await shakeHands(rpc, client, places.namespace, places.paths.token);
+    return { connection: { rpc, daemonPid: server.pid, close: () => rpc.close() }, notices };
   } catch (error) {
     rpc.close();
-    throw error;
+    throw late ? new WithoutDaemonError(`the daemon at ${places.paths.socket} does not answer`) : error;
   } finally {
     clearTimeout(timer);
   }
@@ -76,14 +87,21 @@ async function tryDaemon(places: Places, client: ClientIdentity): Promise<Connec
 
 /** The daemon that runs, whatever its build, or undefined. For commands about the daemon itself. */
 export async function connectToRunning(places: Places): Promise<Connection | undefined> {
-  for (let attempt = 0; ; attempt++) {
+  for (const start = Date.now(); ; await pause()) {
     try {
-      return await tryDaemon(places, identity("pipd-lifecycle"));
+      return (await tryDaemon(places, identity("pipd-lifecycle")))?.connection;
     } catch (error) {
       if (isRetiring(error)) return undefined;
-      if (attempt === 2 || !isPassing(error)) throw error;
+      if (!isPassing(error) || Date.now() - start > PASSING_MS) throw error;
     }
   }
+}
+
+/** How long a daemon may be going while another one comes. */
+const PASSING_MS = 1000;
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 function isRetiring(error: unknown): boolean {
@@ -96,15 +114,18 @@ function isPassing(error: unknown): boolean {
     error instanceof ConnectionLost ||
     error instanceof WrongProof ||
     isRetiring(error) ||
+    // The folder has just been taken away.
     (error as NodeJS.ErrnoException).code === "ENOENT"
   );
 }
 
-/** What `connectToDaemon` came to. `notice` is a line to show once. */
-export interface DaemonOutcome {
-  readonly connection: Connection;
-  readonly notice: string | undefined;
-}
+/** What `connectToDaemon` came to. `notices` are lines to show once: no other client gets them. */
+export type DaemonOutcome = Found;
+
+/** Times that a daemon which had to make place was not followed by one that fits, as when builds are exchanged on the disk at this moment. */
+const MAX_REPLACEMENTS = 3;
+/** Wrong proofs pass while one daemon follows another, and not later. */
+const WRONG_PROOF_MS = 500;
 
 /**
  * Finds the daemon, or starts it; replaces one of an older build (R21, R32-R35).
@@ -114,23 +135,28 @@ export async function connectToDaemon(places: Places, name: ClientIdentity["name
   const deadline = Date.now() + BUDGET_MS;
   const client = identity(name);
   let reason: string | undefined;
-  let wrongProofs = 0;
+  let replacements = 0;
+  let wrongSince: number | undefined;
   while (Date.now() < deadline) {
     try {
-      const connection = await tryDaemon(places, client);
-      if (connection !== undefined)
-        return { connection, notice: reason === undefined ? undefined : `pipd: restarted the daemon (${reason})` };
+      const found = await tryDaemon(places, client);
+      if (found !== undefined) return found;
       const { startDaemon } = await import("./start-daemon.ts");
       await startDaemon(BUILD_FOLDER, places, reason, deadline);
     } catch (error) {
-      if (error instanceof WrongProof && ++wrongProofs > 3)
+      if (error instanceof WrongProof && Date.now() - (wrongSince ??= Date.now()) > WRONG_PROOF_MS)
         throw new UnsafePlace(`${places.paths.socket}: ${error.message}`);
       const change = replacement(error);
+      if (change === undefined && !isPassing(error)) throw error;
       if (change !== undefined) {
+        if (++replacements > MAX_REPLACEMENTS)
+          throw new WithoutDaemonError(
+            `the daemon was replaced ${MAX_REPLACEMENTS} times and still does not fit: ${change}`,
+          );
         reason ??= change;
         await retire(places, change);
-      } else if (!isPassing(error)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await pause();
     }
   }
   throw new WithoutDaemonError("the daemon did not answer in time");

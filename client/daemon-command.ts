@@ -50,9 +50,9 @@ async function start(_options: readonly string[], output: Output): Promise<numbe
   const places = findPlaces();
   const running = await connectToRunning(places);
   running?.close();
-  const { connection, notice } = await connectToDaemon(places);
+  const { connection, notices } = await connectToDaemon(places);
   connection.close();
-  if (notice !== undefined) output.write(2, `${notice}\n`);
+  for (const line of notices) output.write(2, `${line}\n`);
   const verb = running?.daemonPid === connection.daemonPid ? "runs already" : "started";
   output.write(1, `pipd daemon ${verb} (pid ${connection.daemonPid})\n`);
   return EXIT.ok;

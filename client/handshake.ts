@@ -24,6 +24,13 @@ function newNonce(): string {
   return bytes.toString("hex");
 }
 
+/** Takes the same time wherever two texts of one length differ. */
+function isSame(wanted: string, given: string): boolean {
+  let difference = wanted.length ^ given.length;
+  for (let index = 0; index < wanted.length; index++) difference |= wanted.charCodeAt(index) ^ given.charCodeAt(index);
+  return difference === 0;
+}
+
 /** Without the file there is nothing to check the other side by, which is as bad as a wrong answer. */
 function readSecret(path: string): string {
   try {
@@ -56,7 +63,7 @@ export async function shakeHands(
     rpc.notify("initialized", { proof: "" });
     return result;
   }
-  if (hmacSha256Hex(secret, proofText(nonce, result.nonce, "server")) !== result.proof)
+  if (!isSame(hmacSha256Hex(secret, proofText(nonce, result.nonce, "server")), result.proof))
     throw new WrongProof("whoever answers there does not know the daemon's secret");
   rpc.notify("initialized", { proof: hmacSha256Hex(secret, proofText(nonce, result.nonce, "client")) });
   return result;

@@ -1,4 +1,5 @@
 import { EXIT } from "../protocol/errors.ts";
+import { UnsafePlace } from "../protocol/runtime-folder.ts";
 import { describeCaller, isTerminal } from "./caller.ts";
 import {
   type Connection,
@@ -8,7 +9,7 @@ import {
   WithoutDaemonError,
 } from "./connection.ts";
 import { createOutput, type Output } from "./output.ts";
-import { ForbiddenPlace, findPlaces, foldersWithoutDaemon, UnsafePlace } from "./places.ts";
+import { ForbiddenPlace, findPlaces, foldersWithoutDaemon } from "./places.ts";
 import { dieBy, type Ending, NotAccepted, type RunRequest, runCommand } from "./run.ts";
 
 /** The client's own options, taken out of the command line before `--`; all else goes to the daemon as it is. */
@@ -30,19 +31,24 @@ function takeOwnOptions(args: readonly string[]): {
 async function findDaemon(noDaemon: boolean, output: Output): Promise<Connection | undefined> {
   if (noDaemon || daemonSwitchedOff(process.env, foldersWithoutDaemon().config)) return undefined;
   try {
-    const { connection, notice } = await connectToDaemon(findPlaces());
-    if (notice !== undefined) output.write(2, `${notice}\n`);
+    const { connection, notices } = await connectToDaemon(findPlaces());
+    for (const line of notices) output.write(2, `${line}\n`);
     return connection;
   } catch (error) {
     if (error instanceof UnsafePlace) throw error;
     const reason = (error as Error).message;
     if (error instanceof ForbiddenPlace)
       output.write(2, dim(`pipd: no daemon, sockets cannot be used here: ${reason}`));
-    else if (error instanceof WithoutDaemonError || (error as Error).name === "StartFailed")
+    else if (error instanceof WithoutDaemonError || (error as Error).name === "StartFailed" || isOfSystem(error))
       output.write(2, dim(`pipd: running without the daemon: ${reason}`));
     else throw error;
     return undefined;
   }
+}
+
+/** A full disk, a file that cannot be read: the message names it, and the command needs no daemon. */
+function isOfSystem(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall !== undefined;
 }
 
 function dim(text: string): string {

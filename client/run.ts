@@ -55,11 +55,16 @@ export async function runCommand(
     return ending(result);
   } catch (error) {
     output.status("");
-    if (error instanceof ConnectionLost && !accepted) throw new NotAccepted(error.message);
+    if (!accepted && isOver(error)) throw new NotAccepted((error as Error).message);
     return failed(error, connection, output);
   } finally {
     interrupt.stop();
   }
+}
+
+/** The daemon has gone or is going. */
+function isOver(error: unknown): boolean {
+  return error instanceof ConnectionLost || (error instanceof RemoteError && error.facts.code === "retiring");
 }
 
 function ending({ exitCode, signal }: RunStartResult): Ending {

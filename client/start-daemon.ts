@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PipdFolders } from "../protocol/session.ts";
-import type { Places } from "./places.ts";
+import { daemonAddress, type Places } from "./places.ts";
+import { claimSpawn, type SpawnClaim } from "./spawn-claim.ts";
 
 /** What the daemon may know of the environment of whoever happens to start it: folders, and where programs lie. Everything else comes with each request. */
 const KEPT = /^(?:HOME|USER|LOGNAME|PATH|TMPDIR|TZ|XDG_(?:CACHE|CONFIG|STATE|RUNTIME)_(?:HOME|DIR)|PIPD_RUNTIME_DIR)$/;
@@ -35,29 +36,26 @@ export function startInProcess(buildFolder: string, folders: PipdFolders): Child
   });
 }
 
-/** How long whoever holds the `spawning` file is believed to be at work. */
-const SPAWN_EXPIRES_MS = 10_000;
-/** After this the file has its maker's pid in it. */
-const WRITTEN_MS = 100;
-
 /**
  * Starts a daemon, or waits for the one that another client is starting (R18-R20). Resolves when it makes sense to dial again.
  * @param deadline ms since 1970. Throws StartFailed.
  */
 export async function startDaemon(
   buildFolder: string,
-  { paths, folders }: Places,
+  places: Places,
   reason: string | undefined,
   deadline: number,
 ): Promise<void> {
+  const { paths } = places;
   for (let wait = 10; Date.now() < deadline; wait = Math.min(wait * 2, 250)) {
-    if (claim(paths.spawning)) {
+    const claim = claimSpawn(paths.spawning);
+    if (claim !== undefined) {
       try {
         // Another client's daemon may have come up between our dial and our claim.
         if (await listening(paths.socket)) return;
-        return await spawnDaemon(buildFolder, folders, paths.folder, reason, deadline);
+        return await spawnDaemon(buildFolder, places, claim, reason, deadline);
       } finally {
-        rmSync(paths.spawning, { force: true });
+        claim.release();
       }
     }
     await sleep(wait);
@@ -68,8 +66,10 @@ export async function startDaemon(
 
 /** Whether somebody accepts connections there; a stale socket refuses them. */
 function listening(socket: string): Promise<boolean> {
+  const address = daemonAddress(socket);
   return new Promise((resolve) => {
-    const probe = connect(socket);
+    if (address === undefined) return resolve(false);
+    const probe = connect(address);
     probe.once("connect", () => {
       probe.destroy();
       resolve(true);
@@ -78,37 +78,14 @@ function listening(socket: string): Promise<boolean> {
   });
 }
 
-/** Makes the file that says "I am starting a daemon". One whose maker is gone, or that is too old, is taken away for the next attempt. */
-function claim(path: string): boolean {
-  try {
-    writeFileSync(path, String(process.pid), { flag: "wx", mode: 0o600 });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  }
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return false;
-  const age = Date.now() - stat.mtimeMs;
-  if (age > SPAWN_EXPIRES_MS || (age > WRITTEN_MS && !isAlive(path))) rmSync(path, { force: true });
-  return false;
-}
-
-function isAlive(path: string): boolean {
-  try {
-    return process.kill(Number(readFileSync(path, "latin1")), 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
 async function spawnDaemon(
   buildFolder: string,
-  folders: PipdFolders,
-  ownFolder: string,
+  { paths, folders }: Places,
+  claim: SpawnClaim,
   reason: string | undefined,
   deadline: number,
 ): Promise<void> {
-  const startLog = `${ownFolder}/start.log`;
+  const startLog = `${paths.folder}/start.log`;
   const log = openSync(startLog, "w", 0o600);
   const flags = ["--spawned", ...(reason === undefined ? [] : [`--reason=${reason}`])];
   const child = spawn(process.execPath, daemonCommand(buildFolder, folders, flags), {
@@ -119,6 +96,7 @@ async function spawnDaemon(
     stdio: ["ignore", log, log, "pipe"],
   });
   closeSync(log);
+  if (child.pid !== undefined) claim.handTo(child.pid);
   child.unref();
   const notice = setTimeout(() => {
     if (process.stderr.isTTY) process.stderr.write("starting the pipd daemon...\n");
@@ -126,6 +104,8 @@ async function spawnDaemon(
   try {
     const outcome = await readOutcome(child, deadline);
     if ("ok" in outcome || outcome.error === "lost-election") return;
+    // One that hangs must not keep the lock from the next.
+    if (outcome.error === "timeout") child.kill("SIGKILL");
     throw new StartFailed([outcome.reason, ...lastLines(startLog)].join("\n"));
   } finally {
     clearTimeout(notice);

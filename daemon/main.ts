@@ -1,23 +1,29 @@
-import { closeSync, mkdirSync, readFileSync, readlinkSync, statSync, writeSync } from "node:fs";
-import { homedir, hostname, tmpdir } from "node:os";
+import {
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { homedir, hostname, tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { EXIT, errorMeaning } from "../protocol/errors.ts";
-import {
-  daemonPaths,
-  type FolderFacts,
-  type Namespace,
-  type PipdFolders,
-  parseBuildId,
-  runtimeCandidates,
-  userFolders,
-} from "../protocol/session.ts";
+import { withoutSudoUser } from "../protocol/runtime-folder.ts";
+import { daemonPaths, type Namespace, type PipdFolders, parseBuildId } from "../protocol/session.ts";
 import { createSecret, INHERITED_PIPE } from "./server/auth.ts";
 import { createDaemonServer, type DaemonServer, type DaemonServerParts } from "./server/daemon-server.ts";
 import { GRACE_MS } from "./server/handlers.ts";
-import { type Door, openDoor, watchOwnership } from "./server/listen.ts";
+import { createInstallationCheck, readBuildId } from "./server/installation.ts";
+import type { End } from "./server/lifecycle.ts";
+import { type Door, openDoor, safely, watchOwnership } from "./server/listen.ts";
 import { createDeferredLog, type DeferredLog } from "./server/log.ts";
 import { openLogFile } from "./server/log-file.ts";
-import { checkSocketLength, chooseRuntimeFolder, ensurePrivateFolder } from "./server/runtime-folder.ts";
+import { chooseFolders, makeRuntimeFolders, sweepRuntimeFolder } from "./server/runtime-folder.ts";
+import { leaveWord, takeWord } from "./server/succession.ts";
 import { DEFAULT_SETTINGS, parseSettings, type Settings } from "./standards/settings.ts";
 import { PipdError } from "./std/errors.ts";
 import { writeFileAtomically } from "./std/files.ts";
@@ -51,13 +57,18 @@ function parseOptions(args: readonly string[]): Options {
   };
 }
 
-const facts: FolderFacts = { env: process.env, uid: process.geteuid?.() ?? 0, home: homedir(), temporary: tmpdir() };
+const facts = withoutSudoUser(
+  {
+    env: process.env,
+    uid: process.geteuid?.() ?? 0,
+    home: homedir(),
+    temporary: tmpdir(),
+    platform: process.platform,
+  },
+  () => userInfo().homedir,
+  (path) => statSync(path, { throwIfNoEntry: false })?.uid,
+);
 const options = parseOptions(process.argv.slice(2));
-
-function chooseFolders(): PipdFolders {
-  if (options.folders !== undefined) return options.folders;
-  return { runtime: chooseRuntimeFolder(runtimeCandidates(facts), facts.uid, process.platform), ...userFolders(facts) };
-}
 
 function readNamespace(): Namespace {
   try {
@@ -65,27 +76,6 @@ function readNamespace(): Namespace {
   } catch {
     return { host: hostname(), mnt: "" };
   }
-}
-
-function readBuildId(): string {
-  return readFileSync(join(BUILD_FOLDER, "build-id"), "utf8").trim();
-}
-
-/** Tells when another build lies where this one was started from: looks at the file's time, reads it only when that has changed (R34). */
-function createReplacementCheck(own: string): () => string | undefined {
-  const path = join(BUILD_FOLDER, "build-id");
-  const look = (): string => {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    return stat === undefined ? "" : `${stat.ino}:${stat.mtimeMs}:${stat.size}`;
-  };
-  let seen = look();
-  return () => {
-    const now = look();
-    if (now === seen || now === "") return undefined;
-    const found = readBuildId();
-    if (found === own) seen = now;
-    return found === own ? undefined : found;
-  };
 }
 
 /** The user's settings; when the file is faulty, the defaults, and what every command then says of it. */
@@ -117,13 +107,13 @@ interface World {
   readonly log: DeferredLog;
   readonly logPath: string;
   readonly settings: Settings;
-  readonly parts: Omit<DaemonServerParts, "secret" | "socket" | "unreachable" | "over" | "spillFolder">;
+  readonly parts: Omit<DaemonServerParts, "secret" | "socket" | "unreachable" | "over" | "spillFolder" | "notices">;
   /** Loads the program ahead of the first command. */
   readonly warm: () => void;
 }
 
 function buildWorld(folders: PipdFolders, log: DeferredLog): World {
-  const buildId = readBuildId();
+  const buildId = readBuildId(BUILD_FOLDER);
   const { version } = parseBuildId(buildId);
   const { settings, fault } = readSettings(folders.config, log);
   const logPath = join(folders.state, "log", "daemon.jsonl");
@@ -162,8 +152,7 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
       elapsed: () => performance.now(),
       memory: () => process.memoryUsage(),
       idleExitMs: settings.idleTimeout * 1000,
-      ...(options.reason === undefined ? {} : { startReason: options.reason }),
-      replacedBy: createReplacementCheck(buildId),
+      replaced: createInstallationCheck(BUILD_FOLDER, buildId),
     },
   };
 }
@@ -179,12 +168,12 @@ function watchFaults(
   log: DeferredLog,
   logPath: string,
   server: () => DaemonServer | undefined,
-  unreachable: () => void,
+  unreachable: (end: End) => void,
 ): void {
   const fault = (error: unknown): void => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     log.error({ error: text }, "uncaught error");
-    unreachable();
+    unreachable({ reason: "it met a fault", successor: true });
     server()?.runs.failAll(
       new PipdError("internal-error", `pipd met a fault: ${error instanceof Error ? error.message : String(error)}`, {
         hint: `The log has the details: ${logPath}`,
@@ -196,27 +185,39 @@ function watchFaults(
   process.on("unhandledRejection", fault);
 }
 
+/** Whether a file is still the one that was looked at. */
+function stays(path: string, { dev, ino }: Stats): () => boolean {
+  return () => {
+    const now = lstatSync(path);
+    return now.dev === dev && now.ino === ino;
+  };
+}
+
 async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void> {
-  ensurePrivateFolder(folders.runtime, facts.uid);
-  const namespace = readNamespace();
-  const paths = daemonPaths(folders, namespace);
-  ensurePrivateFolder(paths.folder, facts.uid);
-  checkSocketLength(paths.folder, process.platform);
+  const paths = daemonPaths(folders, readNamespace());
+  makeRuntimeFolders(folders, paths, facts);
   const lock = openExclusiveLock(paths.lock);
   if (lock === "busy") throw new PipdError("lost-election", "another daemon is already running");
+  sweepRuntimeFolder(paths.folder);
   const world = buildWorld(folders, log);
   for (const folder of [folders.state, dirname(world.logPath), folders.cache])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const predecessor = takeWord(paths, options.reason);
   const secret = createSecret(paths.token);
+  const identities = [paths.lock, paths.token].map((path) => stays(path, lstatSync(path)));
   let door: Door | undefined;
   let stopWatching = (): void => {};
-  const unreachable = (): void => {
+  const unreachable = (end: End): void => {
     stopWatching();
     door?.close();
+    // A folder that is somebody else's by now is not written to.
+    if (identities.every((holds) => safely(holds))) leaveWord(paths, end);
     lock.release();
   };
   const server = createDaemonServer({
     ...world.parts,
+    ...(predecessor === undefined ? {} : { startReason: predecessor.reason }),
+    notices: predecessor?.notice === undefined ? [] : [predecessor.notice],
     secret,
     socket: paths.socket,
     spillFolder: paths.folder,
@@ -224,26 +225,24 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
     over: () => leave(EXIT.ok),
   });
   watchFaults(log, world.logPath, () => server, unreachable);
-  door = await openDoor(paths.socket, `${paths.folder}/.s.${process.pid}`, (socket) => {
+  door = await openDoor(paths.socket, `${paths.folder}/.s.${process.pid}`, process.platform, (socket) => {
     socket.on("error", () => {});
     server.accept({ input: socket, output: socket, end: () => socket.destroySoon() });
   });
-  const lockIdentity = statSync(paths.lock).ino;
-  stopWatching = watchOwnership(
-    paths.socket,
-    [door.mine, () => statSync(paths.lock).ino === lockIdentity],
-    CHECK_SOCKET_MS,
-    () => server.lifecycle.retire("its socket was removed or replaced", GRACE_MS),
+  const retire = (reason: string, successor: boolean): void => server.lifecycle.retire({ reason, successor }, GRACE_MS);
+  stopWatching = watchOwnership(paths.socket, [door.mine, ...identities], CHECK_SOCKET_MS, () =>
+    retire("its files were removed or replaced", true),
   );
   writeFileAtomically(
     paths.about,
     JSON.stringify({ pid: process.pid, startedAt: world.parts.self.startedAt, buildId: world.parts.self.buildId }),
   );
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
-    process.on(signal, () => server.lifecycle.retire(signal, GRACE_MS));
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => retire(signal, false));
   ready({ ok: true, pid: process.pid });
+  // The claim names this process by now: whoever started it may be dead, and then nobody else takes it away.
+  if (options.spawned) rmSync(paths.spawning, { force: true });
   server.lifecycle.changed();
-  log.info({ socket: paths.socket, buildId: world.parts.self.buildId, reason: options.reason }, "listening");
+  log.info({ socket: paths.socket, buildId: world.parts.self.buildId, reason: predecessor?.reason }, "listening");
   world.warm();
   await openLog(log, world.logPath, world.settings.logLevel);
 }
@@ -261,6 +260,7 @@ async function serveStdio(folders: PipdFolders, log: DeferredLog): Promise<void>
   server = createDaemonServer({
     ...world.parts,
     idleExitMs: 0,
+    notices: [],
     secret: INHERITED_PIPE,
     socket: "",
     spillFolder: tmpdir(),
@@ -271,7 +271,9 @@ async function serveStdio(folders: PipdFolders, log: DeferredLog): Promise<void>
   // Ctrl-C reaches the whole process group; what it means is the client's decision.
   process.on("SIGINT", () => {});
   const peer = server.accept({ input: process.stdin, output: process.stdout, end: () => process.stdin.destroy() });
-  peer?.closed.addEventListener("abort", () => server.lifecycle.retire("the client has gone", 0));
+  peer?.closed.addEventListener("abort", () =>
+    server.lifecycle.retire({ reason: "the client has gone", successor: false }, 0),
+  );
   world.warm();
   await openLog(log, world.logPath, world.settings.logLevel);
 }
@@ -292,7 +294,7 @@ function ready(
 async function main(): Promise<void> {
   const log = createDeferredLog();
   try {
-    const folders = chooseFolders();
+    const folders = options.folders ?? chooseFolders(facts, readNamespace());
     await (options.stdio ? serveStdio(folders, log) : serveSocket(folders, log));
   } catch (error) {
     const code = error instanceof PipdError ? error.code : "internal-error";

@@ -1,3 +1,5 @@
+import { windowsFolders } from "./windows.ts";
+
 /** What the client knows of the terminal at the other end. Everything that colours, wraps or animates text is decided from this, per request (R46, R47). */
 export interface TerminalFacts {
   /** Whether descriptor 0, 1 and 2 are terminals. */
@@ -49,6 +51,8 @@ export interface FolderFacts {
   readonly home: string;
   /** The system's folder for temporary files when `TMPDIR` is not set. */
   readonly temporary: string;
+  /** As `process.platform`. */
+  readonly platform: string;
 }
 
 const absolute = (value: string | undefined): string | undefined =>
@@ -59,23 +63,33 @@ export interface RuntimeCandidate {
   readonly path: string;
   /** Whether the folder above must be there already and belong to the user: after `sudo -E` it is still the other user's. */
   readonly ownParent: boolean;
+  /** Whether the person has named it: then no other is taken because it is not private. */
+  readonly chosen: boolean;
 }
 
-/** The runtime folders to try, best first (R1). The first that can be made and is private (R2) is taken. */
-export function runtimeCandidates({ env, uid, home, temporary }: FolderFacts): readonly RuntimeCandidate[] {
+/** The runtime folders to try, best first (R1). The first that can be made and is private (R2) is taken; one that the person has named is refused when it is not. */
+export function runtimeCandidates(facts: FolderFacts): readonly RuntimeCandidate[] {
+  const { env, uid, home, temporary, platform } = facts;
+  const candidate = (path: string, ownParent = false): RuntimeCandidate => ({ path, ownParent, chosen: false });
+  if (platform === "win32") return [candidate(windowsFolders(facts).runtime)];
   const chosen = absolute(env["PIPD_RUNTIME_DIR"]);
-  if (chosen !== undefined) return [{ path: chosen, ownParent: false }];
   const xdg = absolute(env["XDG_RUNTIME_DIR"]);
   return [
-    ...(xdg === undefined ? [] : [{ path: `${xdg}/pipd`, ownParent: true }]),
-    { path: `/run/user/${uid}/pipd`, ownParent: true },
-    { path: `${absolute(env["TMPDIR"]) ?? temporary}/pipd-${uid}`, ownParent: false },
-    { path: `${home}/.cache/pipd/run`, ownParent: false },
+    ...(chosen === undefined ? [] : [{ path: chosen, ownParent: false, chosen: true }]),
+    ...(xdg === undefined ? [] : [candidate(`${xdg}/pipd`, true)]),
+    candidate(`/run/user/${uid}/pipd`, true),
+    candidate(`${absolute(env["TMPDIR"]) ?? temporary}/pipd-${uid}`),
+    candidate(`${home}/.cache/pipd/run`),
   ];
 }
 
 /** The other folders, by the XDG base directory specification: `$XDG_STATE_HOME/pipd` and so on. */
-export function userFolders({ env, home }: FolderFacts): Omit<PipdFolders, "runtime"> {
+export function userFolders(facts: FolderFacts): Omit<PipdFolders, "runtime"> {
+  const { env, home } = facts;
+  if (facts.platform === "win32") {
+    const { state, cache, config } = windowsFolders(facts);
+    return { state, cache, config };
+  }
   return {
     state: `${absolute(env["XDG_STATE_HOME"]) ?? `${home}/.local/state`}/pipd`,
     cache: `${absolute(env["XDG_CACHE_HOME"]) ?? `${home}/.cache`}/pipd`,
@@ -90,9 +104,12 @@ export interface Namespace {
   readonly mnt: string;
 }
 
+/** Of the files in a daemon's folder. Not the protocol's number: builds that speak different protocols must meet, to agree which of them stays (R33). */
+const LAYOUT = 1;
+
 /** The name of a daemon's folder below the runtime folder: 14 hexadecimal digits that depend on everything that makes it another daemon. */
 export function daemonName(folders: PipdFolders, namespace: Namespace): string {
-  const identity = [PROTOCOL.max, folders.state, folders.cache, folders.config, namespace.host, namespace.mnt];
+  const identity = [LAYOUT, folders.state, folders.cache, folders.config, namespace.host, namespace.mnt];
   return hash53(JSON.stringify(identity)).toString(16).padStart(14, "0");
 }
 
@@ -113,7 +130,7 @@ function hash53(text: string): number {
 /** The files of one daemon, all inside `<runtime>/<its name>`. */
 export interface DaemonPaths {
   readonly folder: string;
-  /** The public name of the socket. */
+  /** The public name of the socket; on Windows a file with the name of the pipe. */
   readonly socket: string;
   /** SQLite file that the living daemon holds exclusively. Nobody else opens it: reading it in the holder would drop the lock. */
   readonly lock: string;
@@ -121,8 +138,10 @@ export interface DaemonPaths {
   readonly token: string;
   /** Pid, start time, build: for people, never trusted. */
   readonly about: string;
-  /** Exists while one client is starting a daemon. */
+  /** A link that exists while a daemon is being started; its target is the process at work. */
   readonly spawning: string;
+  /** What the last daemon left behind when it went: why, and whether the next one takes its place. */
+  readonly ended: string;
 }
 
 export function daemonPaths(folders: PipdFolders, namespace: Namespace): DaemonPaths {
@@ -134,44 +153,8 @@ export function daemonPaths(folders: PipdFolders, namespace: Namespace): DaemonP
     token: `${folder}/token`,
     about: `${folder}/daemon.json`,
     spawning: `${folder}/spawning`,
+    ended: `${folder}/ended.json`,
   };
-}
-
-/** The longest name the socket is bound or dialled under, for the length check (R6): the private name has the daemon's pid in it. */
-export function longestSocketName(folder: string): string {
-  return `${folder}/.s.4194304`;
-}
-
-/** Bytes that fit in `sun_path` (R6). */
-export function socketPathLimit(platform: string): number {
-  return platform === "linux" ? 107 : 103;
-}
-
-/** What `lstat` or `fstat` said of a folder or socket. */
-export interface OwnershipFacts {
-  readonly isDirectory: boolean;
-  readonly isSymbolicLink: boolean;
-  readonly uid: number;
-  readonly mode: number;
-}
-
-/**
- * Why a folder is not private to `uid`, in one line that names path, owner and mode, or undefined when it is (R2).
- * `tooOpen` is the one fault its owner may mend by a chmod.
- */
-export function folderFault(
-  path: string,
-  facts: OwnershipFacts,
-  uid: number,
-): { readonly reason: string; readonly tooOpen: boolean } | undefined {
-  const owner = `owner ${facts.uid}, mode ${(facts.mode & 0o7777).toString(8).padStart(4, "0")}`;
-  if (facts.isSymbolicLink) return { reason: `${path} is a symbolic link (${owner})`, tooOpen: false };
-  if (!facts.isDirectory) return { reason: `${path} is not a folder (${owner})`, tooOpen: false };
-  if (facts.uid !== uid)
-    return { reason: `${path} belongs to another user (${owner}, expected owner ${uid})`, tooOpen: false };
-  if ((facts.mode & 0o077) !== 0)
-    return { reason: `${path} is open to other users (${owner}, expected mode 0700)`, tooOpen: true };
-  return undefined;
 }
 
 /** What each side of the handshake proves with the secret: HMAC-SHA256 over this text (R9). */
@@ -203,4 +186,10 @@ export function compareBuilds(left: Build, right: Build): number {
     if (difference !== 0) return difference;
   }
   return left.builtAt - right.builtAt || (left.hash < right.hash ? -1 : left.hash > right.hash ? 1 : 0);
+}
+
+/** What happens to a person's pipd when one build takes the place of another, in a few words (R35). */
+export function describeChange(from: Build, to: Build): string {
+  if (from.version === to.version) return `another build of ${to.version}`;
+  return `${compareBuilds(to, from) > 0 ? "upgraded" : "downgraded"} ${from.version} -> ${to.version}`;
 }

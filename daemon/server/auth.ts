@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { renameSync, writeFileSync } from "node:fs";
 import { proofText } from "../../protocol/session.ts";
+import { errnoOf, PipdError } from "../std/errors.ts";
+import { writeFileAtomically } from "../std/files.ts";
 
 /** The daemon's half of the mutual challenge (R9). The secret itself never crosses a connection. */
 export interface Secret {
@@ -13,12 +14,16 @@ export interface Secret {
 
 const newNonce = (): string => randomBytes(16).toString("hex");
 
-/** A new secret, written to `path` (0600, replaced atomically) for clients of the same user. */
+/** A new secret, written to `path` (0600, replaced atomically) for clients of the same user. Throws `daemon-start-failed` when it cannot be written. */
 export function createSecret(path: string): Secret {
   const key = randomBytes(32);
-  const temporary = `${path}.new`;
-  writeFileSync(temporary, key.toString("hex"), { mode: 0o600 });
-  renameSync(temporary, path);
+  try {
+    writeFileAtomically(path, key.toString("hex"));
+  } catch (error) {
+    throw new PipdError("daemon-start-failed", `${path} cannot be written: ${errnoOf(error) ?? String(error)}`, {
+      cause: error,
+    });
+  }
   const hmac = (text: string): Buffer => createHmac("sha256", key).update(text).digest();
   return {
     nonce: newNonce,

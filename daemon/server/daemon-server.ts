@@ -3,12 +3,12 @@ import type { Program } from "../../protocol/program.ts";
 import type { Namespace, PipdFolders } from "../../protocol/session.ts";
 import type { Secret } from "./auth.ts";
 import { createHandlers, type Queries } from "./handlers.ts";
-import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
+import { createLifecycle, type End, type Lifecycle } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
 import { readLastLines } from "./log-file.ts";
 import type { Peer } from "./rpc.ts";
 import { createRuns, type Runs } from "./runs.ts";
-import { serveConnection, type Transport } from "./serve-connection.ts";
+import { createNotices, serveConnection, type Transport } from "./serve-connection.ts";
 import { renderStatus } from "./status.ts";
 
 /** What a daemon is made of; everything of the outside world is a parameter. */
@@ -34,10 +34,13 @@ export interface DaemonServerParts {
   readonly memory: () => { readonly rss: number; readonly heapUsed: number };
   readonly idleExitMs: number;
   readonly spillFolder: string;
+  /** Why this daemon was started in place of another, when it was. */
   readonly startReason?: string;
-  readonly replacedBy: () => string | undefined;
-  /** Closes the door and gives the lock back. */
-  readonly unreachable: () => void;
+  /** Lines for the first person who comes. */
+  readonly notices: readonly string[];
+  readonly replaced: () => string | undefined;
+  /** Closes the door, leaves word for the next daemon and gives the lock back. */
+  readonly unreachable: (end: End) => void;
   /** The daemon has ended; the process should too. */
   readonly over: (stuck: boolean) => void;
 }
@@ -80,9 +83,9 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
       });
     },
   });
-  const retire = (reason: string, graceMs: number): void => {
-    parts.log.info({ reason, graceMs }, "retiring");
-    lifecycle.retire(reason, graceMs);
+  const retire = (end: End, graceMs: number): void => {
+    parts.log.info({ ...end, graceMs }, "retiring");
+    lifecycle.retire(end, graceMs);
   };
   const handlers = createHandlers({
     runs,
@@ -91,6 +94,7 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
     control: {
       status: () => statusOf(parts, lifecycle, runs, peers.size),
       retire,
+      retiring: () => lifecycle.retiring,
       log: async (lines) => ({ path: parts.logPath, lines: await readLastLines(parts.logPath, lines) }),
     },
   });
@@ -102,9 +106,9 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
     self: parts.self,
     handshakeMs: HANDSHAKE_MS,
     retiring: () => lifecycle.retiring,
-    replacedBy: parts.replacedBy,
-    outdated: (reason: string) => retire(reason, RETIRE_GRACE_MS),
-    notices: [],
+    replaced: parts.replaced,
+    outdated: (reason: string) => retire({ reason, successor: true }, RETIRE_GRACE_MS),
+    notices: createNotices(parts.notices),
   };
   return {
     lifecycle,

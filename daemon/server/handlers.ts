@@ -9,8 +9,9 @@ import type {
 } from "../../protocol/methods.ts";
 import { type Call, SILENT_REPORTER } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
+import type { End } from "./lifecycle.ts";
 import { checkedParams } from "./params.ts";
-import type { Peer } from "./rpc.ts";
+import { type Peer, RpcFailure } from "./rpc.ts";
 import type { Runs } from "./runs.ts";
 
 /** Questions of programs that change nothing and never wait behind a run. operations/ answers them. */
@@ -23,7 +24,9 @@ export interface Queries {
 export interface DaemonControl {
   status(): Result<"daemon/status">;
   /** Makes the daemon unreachable before it returns (R25); what runs is then given `graceMs` to finish. */
-  retire(reason: string, graceMs: number): void;
+  retire(end: End, graceMs: number): void;
+  /** Whether new work is refused. */
+  retiring(): boolean;
   log(lines: number): Promise<Result<"daemon/log">>;
 }
 
@@ -56,14 +59,17 @@ type NotificationHandlers = { [Name in MethodName]?: (params: Params<Name>, peer
 export function createHandlers({ runs, queries, control, pid }: HandlersParts): Handlers {
   const requests: RequestHandlers = {
     ping: () => ({ pid }),
-    "run/start": (params, peer, signal) => runs.start(peer, params, signal),
+    "run/start": (params, peer, signal) => {
+      if (control.retiring()) throw new RpcFailure("retiring", "the daemon is ending", { retryAfterMs: 20 });
+      return runs.start(peer, params, signal);
+    },
     "daemon/status": () => control.status(),
     "daemon/stop": ({ force }) => {
-      control.retire("stopped", force === true ? 0 : GRACE_MS);
+      control.retire({ reason: "stopped", successor: false }, force === true ? 0 : GRACE_MS);
       return { pid };
     },
     "daemon/retire": ({ reason, graceMs }) => {
-      control.retire(reason, graceMs ?? GRACE_MS);
+      control.retire({ reason, successor: true }, graceMs ?? GRACE_MS);
       return { pid };
     },
     "daemon/log": ({ lines }) => control.log(lines ?? 100),

@@ -5,7 +5,14 @@ export interface Lifecycle {
   /** To be called whenever connections or runs have come or gone. */
   changed(): void;
   /** Makes the daemon unreachable at once; ends when nothing runs any more, or `graceMs` later with the runs cancelled. A second call can only shorten the time. */
-  retire(reason: string, graceMs: number): void;
+  retire(end: End, graceMs: number): void;
+}
+
+/** Why a daemon leaves. */
+export interface End {
+  readonly reason: string;
+  /** Whether another daemon is to take its place: the person is then told why (R35). */
+  readonly successor: boolean;
 }
 
 export interface LifecycleParts {
@@ -13,8 +20,8 @@ export interface LifecycleParts {
   readonly idleExitMs: number;
   readonly connections: () => number;
   readonly runs: () => number;
-  /** Closes the door and gives the lock back, so that the next daemon can start. */
-  readonly unreachable: () => void;
+  /** Closes the door, leaves word for the next daemon and gives the lock back, so that it can start. */
+  readonly unreachable: (end: End) => void;
   readonly cancelRuns: (reason: string) => void;
   /** Called once, at the very end. `stuck` when runs did not end after they were cancelled. */
   readonly over: (reason: string, stuck: boolean) => void;
@@ -22,6 +29,7 @@ export interface LifecycleParts {
 
 /** Time between cancelling runs and leaving without them (R26). */
 const KILL_MS = 5000;
+
 export function createLifecycle(parts: LifecycleParts): Lifecycle {
   let reason: string | undefined;
   let idleTimer: NodeJS.Timeout | undefined;
@@ -34,17 +42,16 @@ export function createLifecycle(parts: LifecycleParts): Lifecycle {
     // Whoever asked for this is still to be answered.
     setImmediate(() => parts.over(reason ?? "", stuck));
   };
-  const retire = (why: string, graceMs: number): void => {
-    const first = reason === undefined;
-    reason ??= why;
-    if (first) {
+  const retire = (end: End, graceMs: number): void => {
+    if (reason === undefined) {
+      reason = end.reason;
       clearTimeout(idleTimer);
-      parts.unreachable();
+      parts.unreachable(end);
     }
     if (parts.runs() === 0) return leave(false);
     clearTimeout(graceTimer);
     graceTimer = setTimeout(() => {
-      parts.cancelRuns(why);
+      parts.cancelRuns(end.reason);
       graceTimer = setTimeout(() => leave(true), KILL_MS);
     }, graceMs);
   };
@@ -57,7 +64,10 @@ export function createLifecycle(parts: LifecycleParts): Lifecycle {
     }
     if (runs > 0 || parts.connections() > 0 || parts.idleExitMs === 0) return;
     // setTimeout takes at most 2^31-1 ms.
-    idleTimer = setTimeout(() => retire("idle", 0), Math.min(parts.idleExitMs, 2 ** 31 - 1));
+    idleTimer = setTimeout(
+      () => retire({ reason: "idle", successor: false }, 0),
+      Math.min(parts.idleExitMs, 2 ** 31 - 1),
+    );
   };
   return {
     get retiring() {

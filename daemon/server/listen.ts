@@ -1,6 +1,9 @@
-import { chmodSync, type FSWatcher, lstatSync, renameSync, rmSync, watch } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { chmodSync, type FSWatcher, lstatSync, readFileSync, renameSync, rmSync, watch } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { pipeName } from "../../protocol/windows.ts";
+import { writeFileAtomically } from "../std/files.ts";
 
 /** The daemon's door. */
 export interface Door {
@@ -12,11 +15,18 @@ export interface Door {
 
 /**
  * Listens at `path` without ever showing a socket that others could open: it is bound under a private name in the same private folder, made 0600, and
- * renamed over whatever stale socket was there (R5). `privateName` must be free for this process.
+ * renamed over whatever stale socket was there (R5). `privateName` must be free for this process. On Windows it is a pipe with a name that nobody can guess,
+ * and the file at `path` says which (R12).
  */
-export async function openDoor(path: string, privateName: string, accept: (socket: Socket) => void): Promise<Door> {
-  rmSync(privateName, { force: true });
+export async function openDoor(
+  path: string,
+  privateName: string,
+  platform: string,
+  accept: (socket: Socket) => void,
+): Promise<Door> {
   const server = createServer({ noDelay: false }, accept);
+  if (platform === "win32") return openPipe(path, server);
+  rmSync(privateName, { force: true });
   await listening(server, privateName);
   chmodSync(privateName, 0o600);
   const { dev, ino } = lstatSync(privateName);
@@ -25,6 +35,20 @@ export async function openDoor(path: string, privateName: string, accept: (socke
     const stat = lstatSync(path, { throwIfNoEntry: false });
     return stat !== undefined && stat.dev === dev && stat.ino === ino;
   };
+  return {
+    mine,
+    close: () => {
+      if (mine()) rmSync(path, { force: true });
+      server.close();
+    },
+  };
+}
+
+async function openPipe(path: string, server: Server): Promise<Door> {
+  const name = pipeName(randomBytes(16).toString("hex"));
+  await listening(server, name);
+  writeFileAtomically(path, name);
+  const mine = (): boolean => safely(() => readFileSync(path, "utf8") === name);
   return {
     mine,
     close: () => {
@@ -77,7 +101,8 @@ export function watchOwnership(
   return stop;
 }
 
-function safely(holds: () => boolean): boolean {
+/** What a look at the disk says; false when it cannot be taken. */
+export function safely(holds: () => boolean): boolean {
   try {
     return holds();
   } catch {

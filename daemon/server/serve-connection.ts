@@ -1,7 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import { BadFrame, MAX_BODY } from "../../protocol/framing.ts";
 import { type InitializeParams, type InitializeResult, METHODS, type MethodName } from "../../protocol/methods.ts";
-import { compareBuilds, type Namespace, PROTOCOL, parseBuildId } from "../../protocol/session.ts";
+import { compareBuilds, describeChange, type Namespace, PROTOCOL, parseBuildId } from "../../protocol/session.ts";
 import { PipdError } from "../std/errors.ts";
 import type { Secret } from "./auth.ts";
 import { guardFrames } from "./frame-guard.ts";
@@ -26,11 +26,33 @@ export interface ConnectionParts {
   readonly handshakeMs: number;
   /** Whether the daemon takes new work. */
   readonly retiring: () => boolean;
-  /** The build id on disk when it is no longer the one that runs (R34). */
-  readonly replacedBy: () => string | undefined;
-  /** A newer build has asked: the daemon should make place for it. */
+  /** Why this daemon is not the one of its installation any more, when it is not (R34). */
+  readonly replaced: () => string | undefined;
+  /** The installation has changed: the daemon should make place for the new one. */
   readonly outdated: (reason: string) => void;
-  readonly notices: readonly string[];
+  readonly notices: Notices;
+}
+
+/** Lines that one person is to see once, whichever client comes first. */
+export interface Notices {
+  /** All lines there are; there are none afterwards. */
+  take(): readonly string[];
+  /** Lines whose taker went away before it could show them. */
+  giveBack(lines: readonly string[]): void;
+}
+
+export function createNotices(lines: readonly string[]): Notices {
+  let left = lines;
+  return {
+    take: () => {
+      const taken = left;
+      left = [];
+      return taken;
+    },
+    giveBack: (lines) => {
+      left = [...lines, ...left];
+    },
+  };
 }
 
 /** One end of a byte stream in both directions: a socket, or standard input and output. */
@@ -42,7 +64,12 @@ export interface Transport {
 
 type Stage =
   | { readonly name: "new" }
-  | { readonly name: "challenged"; readonly clientNonce: string; readonly serverNonce: string }
+  | {
+      readonly name: "challenged";
+      readonly clientNonce: string;
+      readonly serverNonce: string;
+      readonly notices: readonly string[];
+    }
   | { readonly name: "open" };
 
 /** Serves one connection until it ends. `settled` is called once: when the handshake is complete, or the connection ends without one. */
@@ -63,7 +90,8 @@ export function serveConnection(transport: Transport, parts: ConnectionParts, se
       if (stage.name !== "new") throw new PipdError("invalid-request", "initialize was sent twice");
       const checked = checkedParams("initialize", params);
       const result = initialize(checked, parts);
-      stage = { name: "challenged", clientNonce: checked.nonce, serverNonce: result.nonce };
+      const { nonce, notices } = result;
+      stage = { name: "challenged", clientNonce: checked.nonce, serverNonce: nonce, notices };
       return result;
     }
     if (stage.name !== "open") throw new PipdError("not-initialized", `${method} before the handshake was complete`);
@@ -88,6 +116,7 @@ export function serveConnection(transport: Transport, parts: ConnectionParts, se
     if (error instanceof BadFrame) peer.close();
   });
   peer.closed.addEventListener("abort", () => {
+    if (stage.name === "challenged") parts.notices.giveBack(stage.notices);
     if (stage.name !== "open") settle();
   });
   return peer;
@@ -107,25 +136,26 @@ function initialize(params: InitializeParams, parts: ConnectionParts): Initializ
     nonce: serverNonce,
     proof: parts.secret.prove(params.nonce, serverNonce),
     capabilities: { methods: Object.keys(METHODS), maxFrame: MAX_BODY },
-    notices: parts.notices,
+    notices: params.client.name === COMMAND_CLIENT ? parts.notices.take() : [],
   };
 }
 
+/** The name of the client that shows what it is told to a person. */
+const COMMAND_CLIENT = "pipd";
 /** The name under which a client stops, retires or inspects a daemon of any build. */
 const LIFECYCLE_CLIENT = "pipd-lifecycle";
 
 function checkBuild(params: InitializeParams, parts: ConnectionParts): void {
   if (params.client.name === LIFECYCLE_CLIENT) return;
   const own = parseBuildId(parts.self.buildId);
-  const replacement = parts.replacedBy();
-  if (replacement !== undefined) {
-    const reason = describeChange(own.version, parseBuildId(replacement).version);
+  const reason = parts.replaced();
+  if (reason !== undefined) {
     parts.outdated(reason);
     throw new RpcFailure("version-mismatch", reason, { ...PROTOCOL, action: "retire", reason });
   }
   const client = parseBuildId(params.client.buildId);
-  if (params.client.name === "pipd" && compareBuilds(client, own) > 0) {
-    const reason = describeChange(own.version, client.version);
+  if (params.client.name === COMMAND_CLIENT && compareBuilds(client, own) > 0) {
+    const reason = describeChange(own, client);
     throw new RpcFailure("version-mismatch", reason, { ...PROTOCOL, action: "retire", reason });
   }
   if (params.protocol.min > PROTOCOL.max || params.protocol.max < PROTOCOL.min) {
@@ -136,8 +166,4 @@ function checkBuild(params: InitializeParams, parts: ConnectionParts): void {
       reason,
     });
   }
-}
-
-function describeChange(from: string, to: string): string {
-  return from === to ? `another build of ${to}` : `upgraded ${from} -> ${to}`;
 }

@@ -11,4 +11,21 @@ export interface Requirement {
 export const NUMBERS: readonly number[] = [...Array.from({ length: 63 }, (_, index) => index + 1), 69, 70, 71];
 
 /** Requirement -> tests. requirements.test.ts holds it against the titles of the tests, both ways. */
-export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {};
+export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
+  1: { says: "the runtime folder is the first private one of five candidates", tests: ["protocol/session.test.ts"] },
+  2: { says: "a runtime folder that is not private is refused", tests: ["protocol/session.test.ts"] },
+  8: { says: "the client looks at folder and socket before it sends anything", tests: ["protocol/session.test.ts"] },
+  11: { says: "after sudo, root has its own daemon", tests: ["protocol/session.test.ts"] },
+  12: {
+    says: "on Windows a pipe with a random name, published in the profile",
+    tests: ["protocol/windows.test.ts"],
+    differs:
+      "There is no Windows to run it on: names, places and what is accepted from the file are pure functions with tests.",
+  },
+  33: {
+    says: "the newer build stays, the older does without, two cost one restart",
+    tests: ["protocol/session.test.ts"],
+  },
+  35: { says: "a restart says why, once, and in status", tests: ["protocol/session.test.ts"] },
+  36: { says: "another machine or mount namespace has another daemon", tests: ["protocol/session.test.ts"] },
+};
