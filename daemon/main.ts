@@ -14,6 +14,7 @@ import { dirname, join } from "node:path";
 import { EXIT, errorMeaning } from "../protocol/errors.ts";
 import { withoutSudoUser } from "../protocol/runtime-folder.ts";
 import { daemonPaths, type Namespace, type PipdFolders, parseBuildId } from "../protocol/session.ts";
+import type { Observation } from "./operations/observation.ts";
 import { createSecret, INHERITED_PIPE } from "./server/auth.ts";
 import { createDaemonServer, type DaemonServer, type DaemonServerParts } from "./server/daemon-server.ts";
 import { GRACE_MS } from "./server/handlers.ts";
@@ -107,7 +108,10 @@ interface World {
   readonly log: DeferredLog;
   readonly logPath: string;
   readonly settings: Settings;
-  readonly parts: Omit<DaemonServerParts, "secret" | "socket" | "unreachable" | "over" | "spillFolder" | "notices">;
+  readonly parts: Omit<
+    DaemonServerParts,
+    "secret" | "socket" | "unreachable" | "over" | "spillFolder" | "notices" | "http"
+  >;
   /** Loads the program ahead of the first command. */
   readonly warm: () => void;
 }
@@ -119,9 +123,10 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
   const logPath = join(folders.state, "log", "daemon.jsonl");
   const now = (): number => Date.now();
   let wired: ReturnType<typeof import("./wiring.ts").wire> | undefined;
+  let observation: Observation | undefined;
   const wire = (): NonNullable<typeof wired> =>
-    (wired ??= import("./wiring.ts").then((wiring) =>
-      wiring.wire({
+    (wired ??= import("./wiring.ts").then(async (wiring) => {
+      const made = await wiring.wire({
         version,
         programFolder: dirname(BUILD_FOLDER),
         buildFolder: BUILD_FOLDER,
@@ -131,8 +136,10 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
         now,
         isDaemon: !options.stdio,
         ...(fault === undefined ? {} : { settingsFault: fault }),
-      }),
-    ));
+      });
+      ({ observation } = made);
+      return made;
+    }));
   return {
     folders,
     log,
@@ -147,6 +154,7 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
       namespace: readNamespace(),
       program: async () => (await wire()).program,
       queries: async () => (await wire()).queries,
+      observation: () => observation,
       log,
       now,
       elapsed: () => performance.now(),
@@ -211,13 +219,15 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
     stopWatching();
     door?.close();
     // A folder that is somebody else's by now is not written to.
-    if (identities.every((holds) => safely(holds))) leaveWord(paths, end);
+    if (identities.every((holds) => safely(holds))) leaveWord(paths, end, world.parts.now());
     lock.release();
   };
   const server = createDaemonServer({
     ...world.parts,
-    ...(predecessor === undefined ? {} : { startReason: predecessor.reason }),
-    notices: predecessor?.notice === undefined ? [] : [predecessor.notice],
+    ...(predecessor.reason === undefined ? {} : { startReason: predecessor.reason }),
+    ...(predecessor.previous === undefined ? {} : { previous: predecessor.previous }),
+    notices: predecessor.notice === undefined ? [] : [predecessor.notice],
+    http: () => undefined,
     secret,
     socket: paths.socket,
     spillFolder: paths.folder,
@@ -242,7 +252,7 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
   // The claim names this process by now: whoever started it may be dead, and then nobody else takes it away.
   if (options.spawned) rmSync(paths.spawning, { force: true });
   server.lifecycle.changed();
-  log.info({ socket: paths.socket, buildId: world.parts.self.buildId, reason: predecessor?.reason }, "listening");
+  log.info({ socket: paths.socket, buildId: world.parts.self.buildId, reason: predecessor.reason }, "listening");
   world.warm();
   await openLog(log, world.logPath, world.settings.logLevel);
 }
@@ -261,6 +271,7 @@ async function serveStdio(folders: PipdFolders, log: DeferredLog): Promise<void>
     ...world.parts,
     idleExitMs: 0,
     notices: [],
+    http: () => undefined,
     secret: INHERITED_PIPE,
     socket: "",
     spillFolder: tmpdir(),

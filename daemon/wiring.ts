@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import type { Program } from "../protocol/program.ts";
 import type { PipdFolders } from "../protocol/session.ts";
@@ -11,6 +12,7 @@ import { encodePage, type PageAnswer, type PageTask } from "./index/simple-index
 import { createCompiler } from "./install/compile.ts";
 import { createBackground } from "./operations/background.ts";
 import { createMetadataMemory } from "./operations/metadata-memory.ts";
+import { createEnvironmentRegister, createObservation, type Observation } from "./operations/observation.ts";
 import type { Caches, Parts } from "./operations/parts.ts";
 import { createQueries } from "./operations/queries.ts";
 import { createResolutionMemory } from "./operations/resolution-memory.ts";
@@ -48,7 +50,9 @@ export interface WiringParts {
 const WORKER_IDLE_MS = 10_000;
 
 /** Builds every object of the program once, and passes each down to those that need it. Loaded after the socket listens. */
-export async function wire(world: WiringParts): Promise<{ readonly program: Program; readonly queries: Queries }> {
+export async function wire(
+  world: WiringParts,
+): Promise<{ readonly program: Program; readonly queries: Queries; readonly observation: Observation }> {
   const { version, programFolder, buildFolder, folders, settings, log, now } = world;
   const assetsFolder = join(buildFolder, "assets");
   const cores = availableParallelism();
@@ -71,6 +75,7 @@ export async function wire(world: WiringParts): Promise<{ readonly program: Prog
   };
   const own = caches();
   const interpreters = createInterpreters({ assetsFolder, factsStore: own.facts, clock: now });
+  const environments = createEnvironmentRegister(now);
   const ranks = new WeakMap<InterpreterFacts, ReadonlyMap<string, number>>();
   const background = createBackground(world.isDaemon, (error) =>
     log.warn({ error: String(error) }, "background work failed"),
@@ -85,7 +90,7 @@ export async function wire(world: WiringParts): Promise<{ readonly program: Prog
     isRoot: process.geteuid?.() === 0,
     now,
     interpreters,
-    findEnvironment: (request, call) => findEnvironment(request, interpreters, call),
+    findEnvironment: async (request, call) => environments.seen(await findEnvironment(request, interpreters, call)),
     findBaseEnvironment: (request, call) => findBaseEnvironment(request, interpreters, call),
     installed: createInstalledModel(now),
     pool,
@@ -102,7 +107,13 @@ export async function wire(world: WiringParts): Promise<{ readonly program: Prog
     },
     background,
   };
-  return { program: createProgram(parts), queries: createQueries(parts) };
+  const observation = createObservation({
+    parts,
+    hosts: () => http.health(),
+    environments,
+    pause: (ms) => sleep(ms, undefined, { ref: false }),
+  });
+  return { program: createProgram(parts), queries: createQueries(parts), observation };
 }
 
 interface CacheParts {

@@ -1,4 +1,5 @@
 import type { ProtocolRange, Session } from "./session.ts";
+import type { PreviousDaemon, ProgramStatus, RunStatus } from "./status.ts";
 
 /** Opaque name of one run, chosen by the client, unique on its connection. */
 export type RunId = number | string;
@@ -85,6 +86,8 @@ export interface DaemonStatus {
   readonly state: "serving" | "retiring";
   /** Why this daemon was started in place of another, when it was. */
   readonly startReason?: string;
+  /** The daemon before this one, and why it ended. */
+  readonly previous?: PreviousDaemon;
   readonly socket: string;
   readonly folders: {
     readonly runtime: string;
@@ -94,16 +97,15 @@ export interface DaemonStatus {
   };
   readonly logPath: string;
   readonly connections: number;
-  readonly runs: readonly {
-    readonly pid: number;
-    readonly command: string;
-    readonly cwd: string;
-    readonly elapsedMs: number;
-  }[];
+  readonly runs: readonly RunStatus[];
   readonly runsServed: number;
   readonly memory: { readonly rss: number; readonly heapUsed: number };
   /** Time without work after which the daemon leaves; 0 is never. */
   readonly idleExitMs: number;
+  /** Where it answers over HTTP, when the settings ask for that: a socket, and a URL if also a port. */
+  readonly http?: { readonly socket: string; readonly url?: string };
+  /** Absent in the first moments, while the program is being loaded. */
+  readonly program?: ProgramStatus;
   /** The same facts as text for a person. */
   readonly text: string;
 }

@@ -5,6 +5,8 @@ import type { ProjectFile } from "../index/project-files.ts";
 import type { Call, ProgressEvent, Reporter } from "../std/call.ts";
 import { errnoOf, PipdError } from "../std/errors.ts";
 import { pathOfFileUrl } from "../std/file-url.ts";
+import { createHitCounter, type HitCounter } from "../std/hit-counter.ts";
+import { nextTurn } from "../std/next-turn.ts";
 import { createSingleFlight } from "../std/single-flight.ts";
 import type { WorkerPool } from "../std/worker-pool.ts";
 import { type StoredWheel, storeUnwritable } from "../store/wheel-folder.ts";
@@ -33,6 +35,8 @@ export interface WheelFetcher {
    * the reason of the call's signal.
    */
   fetchWheel(source: WheelSource, call: Call, options?: FetchOptions): Promise<StoredWheel>;
+  /** How often a wheel that was asked for was in the store. */
+  readonly counts: HitCounter["counts"];
 }
 
 export interface WheelFetcherPorts {
@@ -66,11 +70,16 @@ export function createWheelFetcher(ports: WheelFetcherPorts): WheelFetcher {
   const flights = createSingleFlight<string, StoredWheel>();
   const audience = new Map<string, Set<Reporter>>();
   const warned = new WeakSet<Reporter>();
+  const counter = createHitCounter();
   let fallback: WheelStore | undefined;
 
   const deliver = async (order: Order, call: Call): Promise<StoredWheel> => {
     const stored = storedWheel(order);
-    if (stored !== undefined) return stored;
+    if (stored !== undefined) {
+      counter.hit();
+      return stored;
+    }
+    counter.miss();
     const key = JSON.stringify([order.store.folder, order.identity, order.demands]);
     const listeners = audience.get(key) ?? new Set();
     audience.set(key, listeners.add(call.reporter));
@@ -85,6 +94,9 @@ export function createWheelFetcher(ports: WheelFetcherPorts): WheelFetcher {
   };
 
   return {
+    get counts() {
+      return counter.counts;
+    },
     async fetchWheel(source, call, { demands = [], store = ports.store } = {}) {
       call.signal.throwIfAborted();
       const make = (place: WheelStore): Promise<Order> => orderOf(source, demands, place, ports.download);
@@ -110,6 +122,7 @@ function storedWheel({ filename, demands, sha256, store }: Order): StoredWheel |
 
 async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<StoredWheel> {
   const { store, filename, demands } = order;
+  await nextTurn();
   const stage = store.createStage();
   try {
     const scratch = join(stage, "download");

@@ -16,13 +16,43 @@ export interface Host {
   readonly down: Downtime | undefined;
   /** Whether it answered within the last minute: only then is a failed connection worth another attempt. */
   readonly reachedLately: boolean;
-  answered(): void;
+  asked(): void;
+  /** The head of an answer came after `latency` milliseconds. */
+  answered(latency: number): void;
+  /** A request failed, or its answer says that the server is out of order. `reason` has no credentials in it. */
+  erred(reason: string): void;
   /** Nobody asks it for a while: half a minute at first, twice as long after each further failure, five minutes at most. */
   failed(reason: string): void;
   /** It asked for fewer requests at once (429): half as many from now on, rising again with each twenty answers. */
   slowDown(): void;
   /** It speaks HTTP/2. */
   raise(limit: number): void;
+  readonly health: HostHealth;
+}
+
+/** How a host has been so far. Times are on the clock's scale, durations in milliseconds. */
+export interface HostHealth {
+  /** Scheme, name and port. */
+  readonly origin: string;
+  readonly requests: number;
+  readonly answers: number;
+  readonly failures: number;
+  /** Over all answers, and of the last one. */
+  readonly totalLatency: number;
+  readonly lastLatency: number;
+  /** Absent before the first. */
+  readonly lastAnswerAt?: number;
+  readonly lastError?: { readonly text: string; readonly at: number };
+  /** While it is down. */
+  readonly downSince?: number;
+  readonly askedAgainAt?: number;
+}
+
+/** The hosts that are known, each in as many ways as it was reached. */
+export interface Hosts {
+  /** `key` begins with the origin; a space ends it. */
+  get(key: string, queue: typeof PQueue): Host;
+  health(): readonly HostHealth[];
 }
 
 const FIRST_DOWNTIME = 30_000;
@@ -32,21 +62,36 @@ const ANSWERS_PER_RISE = 20;
 const MOST_HOSTS = 256;
 
 /** Keeps the hosts, the least recently used being forgotten. `PQueue` is handed in because it is loaded late. */
-export function createHosts(
-  concurrency: number,
-  clock: () => number,
-): { get(key: string, queue: typeof PQueue): Host } {
-  const hosts = createLruMap<Host>(MOST_HOSTS);
+export function createHosts(concurrency: number, clock: () => number): Hosts {
+  const all = new Set<Host>();
+  const hosts = createLruMap<Host>(
+    MOST_HOSTS,
+    () => 1,
+    (host) => all.delete(host),
+  );
   return {
     get(key, queue) {
-      const known = hosts.get(key) ?? createHost(new queue({ concurrency }), clock);
+      const known = hosts.get(key) ?? createHost(key.split(" ", 1)[0] ?? "", new queue({ concurrency }), clock);
       hosts.set(key, known);
+      all.add(known);
       return known;
     },
+    health: () => [...all].map((host) => host.health),
   };
 }
 
-function createHost(queue: PQueue, clock: () => number): Host {
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+function createHost(origin: string, queue: PQueue, clock: () => number): Host {
+  const health: Mutable<HostHealth> = {
+    origin,
+    requests: 0,
+    answers: 0,
+    failures: 0,
+    totalLatency: 0,
+    lastLatency: 0,
+  };
+  let downSince = 0;
   let most = queue.concurrency;
   let answersSinceRise = 0;
   let downtime = 0;
@@ -63,8 +108,15 @@ function createHost(queue: PQueue, clock: () => number): Host {
     get reachedLately() {
       return clock() - answeredAt < LATELY;
     },
-    answered() {
+    asked() {
+      health.requests += 1;
+    },
+    answered(latency) {
       answeredAt = clock();
+      health.answers += 1;
+      health.totalLatency += latency;
+      health.lastLatency = latency;
+      health.lastAnswerAt = answeredAt;
       down = undefined;
       downtime = 0;
       if (queue.concurrency < most) {
@@ -75,10 +127,15 @@ function createHost(queue: PQueue, clock: () => number): Host {
         }
       }
     },
+    erred(text) {
+      health.failures += 1;
+      health.lastError = { text, at: clock() };
+    },
     failed(reason) {
       if (down !== undefined && clock() < down.until) {
         return; // One of several requests that were under way together.
       }
+      if (downtime === 0) downSince = clock();
       downtime = downtime === 0 ? FIRST_DOWNTIME : Math.min(downtime * 2, LONGEST_DOWNTIME);
       down = { reason, until: clock() + downtime };
     },
@@ -91,6 +148,10 @@ function createHost(queue: PQueue, clock: () => number): Host {
         most = limit;
         queue.concurrency = limit;
       }
+    },
+    get health() {
+      const isDown = down !== undefined && clock() < down.until;
+      return { ...health, ...(isDown ? { downSince, askedAgainAt: down?.until ?? 0 } : {}) };
     },
   };
 }

@@ -7,7 +7,7 @@ import { createCredentials, withoutCredentials } from "./auth.ts";
 import { ACCEPT_ENCODING, decode } from "./content-coding.ts";
 import { createDispatchers } from "./dispatchers.ts";
 import { failureOf, PassingFailure, told, unreachable } from "./failures.ts";
-import type { Host } from "./hosts.ts";
+import type { Host, HostHealth } from "./hosts.ts";
 import { createHosts } from "./hosts.ts";
 import type { NetworkSettings } from "./network-settings.ts";
 import { networkKey } from "./network-settings.ts";
@@ -56,6 +56,8 @@ export interface HttpClient {
   identity(request: HttpRequest): string;
   /** Waits before attempt number `attempt` (1 is the first repetition), at least as long as Retry-After says. */
   backOff(attempt: number, retryAfter: string | undefined, signal: AbortSignal): Promise<void>;
+  /** How the hosts that were asked have been, each once per way of reaching it. */
+  health(): readonly HostHealth[];
   close(): Promise<void>;
 }
 
@@ -131,6 +133,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       refuseIfDown(host, url);
       const dispatcher = await dispatchers.get(url, network);
       const authorization = authorizationOf(url, request);
+      const began = clock();
+      host.asked();
       const response = await dispatcher.request({
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
@@ -148,7 +152,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       if (raised.has(url.origin)) {
         host.raise(streams);
       }
-      host.answered();
+      host.answered(clock() - began);
+      if (response.statusCode >= 500) host.erred(`status ${response.statusCode}`);
       return { host, response, url, leave };
     } catch (error) {
       leave();
@@ -264,6 +269,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     identity: (request) =>
       JSON.stringify([authorizationOf(new URL(request.url), request), networkKey(request.network)]),
     backOff,
+    health: () => hosts.health(),
     close: () => dispatchers.close(),
   };
 }
@@ -283,6 +289,7 @@ function markHost(error: unknown, host: Host, url: URL, network: NetworkSettings
   const failure = failureOf(error);
   const proxy = proxyFor(url, network);
   const reason = proxy === undefined ? failure.reason : `${failure.reason} (through the proxy ${redact(proxy)})`;
+  host.erred(redact(reason));
   const silent = failure.kind === "unreachable" || failure.kind === "timeout";
   if (silent && (last || !host.reachedLately)) {
     host.failed(reason);

@@ -2,7 +2,9 @@ import type { NormalizedName } from "../standards/name.ts";
 import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import { pathOfFileUrl } from "../std/file-url.ts";
+import { createHitCounter, type HitCounter } from "../std/hit-counter.ts";
 import { createLruMap } from "../std/lru-map.ts";
+import { nextTurn } from "../std/next-turn.ts";
 import { readFileIfThere } from "../std/read-file.ts";
 import { redact } from "../std/redact.ts";
 import { createSingleFlight } from "../std/single-flight.ts";
@@ -17,7 +19,7 @@ import { rowsOf } from "./page-rows.ts";
 import type { ProjectFile, ProjectFiles } from "./project-files.ts";
 import { type Downloaded, requestOf } from "./reception.ts";
 import { createRemoteMetadata } from "./remote-metadata.ts";
-import { createSimplePages, digest, type EncodePage, statusError } from "./simple-index.ts";
+import { createSimplePages, digest, type EncodePage, type PageCounts, statusError } from "./simple-index.ts";
 import { createOncePerCall } from "./source-warnings.ts";
 import { createSources, type SourceAnswer } from "./sources.ts";
 import { createTransfers } from "./transfers.ts";
@@ -48,8 +50,17 @@ export interface PackageIndex {
   fileOfUrl(url: string, sources: IndexSources): ProjectFile;
   /** The text at a URL, such as a requirements file. Throws PipdError "http-status", "unreadable-file", and what HttpClient throws. */
   text(url: string, sources: IndexSources, call: Call): Promise<string>;
+  /** What was asked for so far, and what of it was there. */
+  counts(): IndexCounts;
   /** Forgets what is in memory; what is on disk is HttpCache's to forget. */
   clear(): void;
+}
+
+export interface IndexCounts {
+  readonly pages: PageCounts;
+  readonly metadata: HitCounter["counts"];
+  /** The indexes that were asked, without credentials, and when last (milliseconds since the epoch). */
+  readonly indexes: readonly { readonly url: string; readonly lastUsedAt: number }[];
 }
 
 export interface PackageIndexParts {
@@ -66,6 +77,8 @@ export interface PackageIndexParts {
 /** Texts of METADATA in memory, in characters over all. */
 const MOST_METADATA = 4_000_000;
 const MOST_PROJECTS = 2_000;
+/** Indexes whose use is remembered. */
+const MOST_INDEXES = 50;
 
 interface Merged {
   readonly answers: readonly SourceAnswer[];
@@ -82,9 +95,22 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
   const merged = createLruMap<Merged>(MOST_PROJECTS);
   const metadataTexts = createLruMap<string>(MOST_METADATA, (text) => text.length + 100);
   const metadataFlights = createSingleFlight<string, string>();
+  const metadataCounter = createHitCounter();
+  const used = new Map<string, number>();
+
+  function remember(location: string): void {
+    const url = redact(location);
+    used.delete(url);
+    used.set(url, clock());
+    for (const oldest of used.keys()) {
+      if (used.size <= MOST_INDEXES) break;
+      used.delete(oldest);
+    }
+  }
 
   async function gather(name: string, key: NormalizedName, sources: IndexSources, call: Call): Promise<ProjectFiles> {
     const indexes = sources.noIndex ? [] : sources.indexUrls;
+    for (const location of indexes) remember(location);
     const answers = await Promise.all([
       ...sources.findLinks.map((location) => sourcesAsked.findLinks(location, key, sources, call)),
       ...indexes.map((location) => sourcesAsked.index(location, key, sources, call)),
@@ -118,9 +144,11 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
     const kept = key !== undefined && !file.source.cacheDisabled;
     const known = key === undefined ? undefined : (metadataTexts.get(key) ?? (kept ? cache.findText(key) : undefined));
     if (known !== undefined && key !== undefined) {
+      metadataCounter.hit();
       metadataTexts.set(key, known);
       return known;
     }
+    metadataCounter.miss();
     const flight = key ?? `${http.identity(requestOf(file))} ${file.url}`;
     const text = await metadataFlights.run(flight, call.signal, (signal) => remote.read(file, { ...call, signal }));
     if (key !== undefined) {
@@ -189,7 +217,9 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
         );
       }
       const path = pathOfFileUrl(file.url);
-      return path === undefined ? remoteMetadata(file, call) : metadataOfFile(path, file.filename);
+      if (path === undefined) return remoteMetadata(file, call);
+      await nextTurn();
+      return metadataOfFile(path, file.filename);
     },
     download: (file, destination, call) => transfers.download(file, destination, call),
     fileOfUrl(url, sources) {
@@ -205,6 +235,11 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
       return file;
     },
     text: (url, sources, call) => textAt(url, sources, call, http),
+    counts: () => ({
+      pages: pages.counts,
+      metadata: metadataCounter.counts,
+      indexes: [...used].map(([url, lastUsedAt]) => ({ url, lastUsedAt })),
+    }),
     clear() {
       pages.clear();
       merged.clear();

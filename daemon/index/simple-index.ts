@@ -45,8 +45,16 @@ export interface SimplePages {
   get(request: PageRequest, signal: AbortSignal): Promise<PageRows | undefined>;
   /** Changes with the page; undefined unless the page is in memory and need not be asked for. */
   stamp(request: PageRequest): string | undefined;
+  /** How pages were found so far: fresh in memory or on disk, confirmed by the index (304), fetched. Stamps do not count. */
+  readonly counts: PageCounts;
   /** Forgets what is in memory. */
   clear(): void;
+}
+
+export interface PageCounts {
+  readonly hits: number;
+  readonly revalidated: number;
+  readonly misses: number;
 }
 
 /** Rows of pages kept in memory, over all pages. A row takes about 250 bytes. */
@@ -76,6 +84,7 @@ export function createSimplePages(
 
   /** What is known of pages whose rows have left the memory, too. */
   const stamps = createLruMap<Pick<Kept, "version" | "freshUntil">>(MOST_STAMPS);
+  const counts = { hits: 0, revalidated: 0, misses: 0 };
   const nameOf = (request: PageRequest): string => `${http.identity(request)} ${request.url}`;
 
   function remember(
@@ -101,13 +110,16 @@ export function createSimplePages(
     const asked: CacheRequest = { key: digest(name), url: withoutCredentials(url), headers: HEADERS };
     const known = request.cacheDisabled ? undefined : cache.find(asked);
     if (known?.fresh && !request.refresh) {
+      counts.hits += 1;
       return recall(name, known.answer, known.freshFor);
     }
     const headers = { ...HEADERS, ...(request.refresh ? { "cache-control": "max-age=0" } : {}), ...known?.conditions };
     const answer = await http.get({ url, location, network, headers }, signal);
     if (answer.status === 304 && known !== undefined) {
+      counts.revalidated += 1;
       return recall(name, known.answer, cache.refresh(asked, answer));
     }
+    counts.misses += 1;
     const content = await contentOf(answer, encode);
     const rows = answer.status === 200 ? decodeRows(content) : undefined;
     const stored = request.cacheDisabled ? undefined : cache.store(asked, answer, content);
@@ -119,6 +131,7 @@ export function createSimplePages(
       const name = nameOf(request);
       const known = request.cacheDisabled || request.refresh ? undefined : memory.get(name);
       if (known !== undefined && clock() < known.freshUntil) {
+        counts.hits += 1;
         return known.rows;
       }
       const flight = `${name} ${request.cacheDisabled} ${request.refresh} ${request.network.retries}`;
@@ -127,6 +140,9 @@ export function createSimplePages(
     stamp(request) {
       const known = request.cacheDisabled || request.refresh ? undefined : stamps.get(nameOf(request));
       return known !== undefined && clock() < known.freshUntil ? String(known.version) : undefined;
+    },
+    get counts() {
+      return { ...counts };
     },
     clear: () => {
       memory.clear();

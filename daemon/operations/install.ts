@@ -9,6 +9,7 @@ import { findSatisfied } from "../resolver/satisfied.ts";
 import { formatControlOf } from "../standards/format-control.ts";
 import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
+import { nextTurn } from "../std/next-turn.ts";
 import type { StoredWheel } from "../store/wheel-store.ts";
 import { applyInstallation } from "./apply-installation.ts";
 import { type Chosen, chooseInstallations } from "./choose-installations.ts";
@@ -112,6 +113,7 @@ async function isSatisfied(task: Task, context: ResolutionContext): Promise<bool
     ({ wants }) => wants.kind === "requirement" && wants.requirement.url === undefined,
   );
   if (asksIndex || !isNamed) return false;
+  await nextTurn();
   const silent: ResolutionContext = {
     ...context,
     call: { ...call, reporter: { message: () => {}, progress: () => {} } },
@@ -140,6 +142,7 @@ async function underLock(
     await parts.background.stop(environment.root);
     const repaired = await recoverTransactions([root, target.root], call);
     if (repaired !== undefined) call.reporter.message("warning", repaired);
+    await nextTurn();
     await work();
   };
   await parts.locks.withEnvironment(root, owner, call, repairAndWork, { noWait: params.noWait });
@@ -180,6 +183,7 @@ async function resolveAndInstall(task: Task, context: ResolutionContext): Promis
   if (chosen.length === 0) return;
   const wheels = await fetchAll(task, directs, chosen);
   try {
+    await nextTurn();
     await applyInstallation(task, chosen, wheels.stored, installed);
   } finally {
     await wheels.release();

@@ -8,6 +8,8 @@ import { createLruMap } from "../std/lru-map.ts";
 export interface MetadataMemory {
   /** The header fields of a wheel's metadata (no description), from memory or from the index. */
   fields(file: ProjectFile, index: PackageIndex, call: Call): Promise<CoreMetadata> | CoreMetadata;
+  /** How often they came from memory. */
+  readonly hits: number;
 }
 
 /** A few kilobytes each. */
@@ -19,11 +21,18 @@ export function createMetadataMemory(): MetadataMemory {
     known.set(sha256, metadata);
     return metadata;
   };
+  let hits = 0;
   return {
+    get hits() {
+      return hits;
+    },
     fields: (file, index, call) => {
       const sha256 = file.hashes["sha256"];
       const found = sha256 === undefined ? undefined : known.get(sha256);
-      if (found !== undefined) return found;
+      if (found !== undefined) {
+        hits++;
+        return found;
+      }
       const read = index.metadata(file, call).then(parseMetadataFields);
       return sha256 === undefined ? read : read.then((metadata) => keep(sha256, metadata));
     },

@@ -30,7 +30,7 @@ export interface Caches {
   /** Removes what killed processes left, and the least recently used wheels over the limit of the settings. At most now and then. */
   readonly tidy: () => Promise<void>;
   /** How much the answers of indexes take: files of the database and rows in it. */
-  answers(): { readonly location: string; readonly bytes: number; readonly pages: number };
+  answers(): { readonly location: string; readonly bytes: number; readonly pages: number; readonly texts: number };
   /** Forgets all answers of indexes; gives how many there were. */
   forgetAnswers(): number;
 }

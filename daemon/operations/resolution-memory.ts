@@ -5,6 +5,7 @@ import type { Candidate } from "../resolver/candidate.ts";
 import type { Resolution, ResolveInput, ResolverPorts } from "../resolver/ports.ts";
 import type { NormalizedName } from "../standards/name.ts";
 import type { Call } from "../std/call.ts";
+import { createHitCounter, type HitCounter } from "../std/hit-counter.ts";
 import { createLruMap } from "../std/lru-map.ts";
 
 /**
@@ -18,6 +19,8 @@ export interface ResolutionMemory {
     call: Call,
     resolve: (ports: ResolverPorts, call: Call) => Promise<Resolution>,
   ): Promise<Resolution>;
+  /** How often a known one held. */
+  readonly counts: HitCounter["counts"];
 }
 
 /** What a resolution is made from. */
@@ -40,6 +43,7 @@ const MOST = 32;
 
 export function createResolutionMemory(): ResolutionMemory {
   const kept = createLruMap<Kept>(MOST);
+  const counter = createHitCounter();
   const names = new WeakMap<object, string>();
   let named = 0;
   const nameOf = (object: object): string => {
@@ -98,12 +102,18 @@ export function createResolutionMemory(): ResolutionMemory {
   };
 
   return {
+    get counts() {
+      return counter.counts;
+    },
     recall: async (question, call, resolve) => {
       const name = questionName(question, nameOf);
       if (name === undefined) return await resolve(question.ports, call);
       const known = kept.get(name);
-      if (known === undefined || !(await isValid(known, question, call)))
+      if (known === undefined || !(await isValid(known, question, call))) {
+        counter.miss();
         return await resolveAnew(name, question, call, resolve);
+      }
+      counter.hit();
       for (const warning of known.warnings) call.reporter.message("warning", warning);
       return known.resolution;
     },

@@ -1,3 +1,5 @@
+import { nextTurn } from "../std/next-turn.ts";
+
 /** Milliseconds of work after which the event loop gets its turn. */
 const SLICE = 10;
 
@@ -6,11 +8,8 @@ export function createPause(): () => Promise<void> | undefined {
   let start = performance.now();
   return () => {
     if (performance.now() - start < SLICE) return undefined;
-    return new Promise((done) => {
-      setImmediate(() => {
-        start = performance.now();
-        done();
-      });
+    return nextTurn().then(() => {
+      start = performance.now();
     });
   };
 }

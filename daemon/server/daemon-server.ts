@@ -1,6 +1,5 @@
-import type { DaemonStatus } from "../../protocol/methods.ts";
 import type { Program } from "../../protocol/program.ts";
-import type { Namespace, PipdFolders } from "../../protocol/session.ts";
+import type { Namespace } from "../../protocol/session.ts";
 import type { Secret } from "./auth.ts";
 import { createHandlers, type Queries } from "./handlers.ts";
 import { createLifecycle, type End, type Lifecycle } from "./lifecycle.ts";
@@ -9,33 +8,16 @@ import { readLastLines } from "./log-file.ts";
 import type { Peer } from "./rpc.ts";
 import { createRuns, type Runs } from "./runs.ts";
 import { createNotices, serveConnection, type Transport } from "./serve-connection.ts";
-import { renderStatus } from "./status.ts";
+import { describeDaemon, type StatusParts } from "./status.ts";
 
 /** What a daemon is made of; everything of the outside world is a parameter. */
-export interface DaemonServerParts {
-  readonly self: {
-    readonly version: string;
-    readonly buildId: string;
-    readonly pid: number;
-    readonly startedAt: number;
-  };
-  readonly folders: PipdFolders;
-  readonly socket: string;
-  readonly logPath: string;
+export interface DaemonServerParts extends StatusParts {
   readonly secret: Secret;
   readonly namespace: Namespace;
   readonly program: () => Promise<Program>;
   readonly queries: () => Promise<Queries>;
   readonly log: Log;
-  /** ms since 1970. */
-  readonly now: () => number;
-  /** Monotonic ms. */
-  readonly elapsed: () => number;
-  readonly memory: () => { readonly rss: number; readonly heapUsed: number };
-  readonly idleExitMs: number;
   readonly spillFolder: string;
-  /** Why this daemon was started in place of another, when it was. */
-  readonly startReason?: string;
   /** Lines for the first person who comes. */
   readonly notices: readonly string[];
   readonly replaced: () => string | undefined;
@@ -92,7 +74,7 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
     queries: parts.queries,
     pid: parts.self.pid,
     control: {
-      status: () => statusOf(parts, lifecycle, runs, peers.size),
+      status: () => describeDaemon(parts, runs, { connections: peers.size, retiring: lifecycle.retiring }),
       retire,
       retiring: () => lifecycle.retiring,
       log: async (lines) => ({ path: parts.logPath, lines: await readLastLines(parts.logPath, lines) }),
@@ -136,24 +118,4 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
 async function lastWords(peers: ReadonlySet<Peer>): Promise<void> {
   const late = new Promise<void>((resolve) => setTimeout(resolve, LAST_WORDS_MS).unref());
   await Promise.race([Promise.all([...peers].map((peer) => peer.answered())), late]);
-}
-
-function statusOf(parts: DaemonServerParts, lifecycle: Lifecycle, runs: Runs, connections: number): DaemonStatus {
-  const facts = {
-    ...parts.self,
-    uptimeMs: parts.now() - parts.self.startedAt,
-    state: lifecycle.retiring ? ("retiring" as const) : ("serving" as const),
-    ...(parts.startReason === undefined ? {} : { startReason: parts.startReason }),
-    socket: parts.socket,
-    folders: parts.folders,
-    logPath: parts.logPath,
-    connections,
-    runs: runs
-      .list()
-      .map(({ pid, command, cwd, startedAt }) => ({ pid, command, cwd, elapsedMs: parts.elapsed() - startedAt })),
-    runsServed: runs.served,
-    memory: parts.memory(),
-    idleExitMs: parts.idleExitMs,
-  };
-  return { ...facts, text: renderStatus(facts) };
 }

@@ -22,7 +22,7 @@ export interface Queries {
 
 /** What concerns the daemon itself. */
 export interface DaemonControl {
-  status(): Result<"daemon/status">;
+  status(): Promise<Result<"daemon/status">>;
   /** Makes the daemon unreachable before it returns (R25); what runs is then given `graceMs` to finish. */
   retire(end: End, graceMs: number): void;
   /** Whether new work is refused. */

@@ -4,6 +4,7 @@ import type { Params, RunId, RunStartParams, RunStartResult } from "../../protoc
 import type { Program, RunInput, RunOutcome } from "../../protocol/program.ts";
 import type { Session } from "../../protocol/session.ts";
 import { PipdError } from "../std/errors.ts";
+import { nextTurn } from "../std/next-turn.ts";
 import type { Log } from "./log.ts";
 import { redactCommand } from "./redaction.ts";
 import { type Peer, RpcFailure } from "./rpc.ts";
@@ -18,6 +19,8 @@ export interface Run {
   readonly cwd: string;
   /** Monotonic, in ms. */
   readonly startedAt: number;
+  /** Aborted when the run is cancelled. */
+  readonly signal: AbortSignal;
 }
 
 /** All commands in progress, on any connection. */
@@ -79,6 +82,7 @@ export function createRuns(parts: RunsParts): Runs {
       command: redactCommand(params.argv),
       cwd: params.cwd,
       startedAt: parts.elapsed(),
+      signal: abort.signal,
       output: createRunOutput(
         senderTo(peer, params.runId),
         `${parts.spillFolder}/.output-${randomBytes(8).toString("hex")}`,
@@ -154,6 +158,7 @@ function senderTo(peer: Peer, runId: RunId): Parameters<typeof createRunOutput>[
 
 async function runProgram(parts: RunsParts, run: ActiveRun, params: RunStartParams): Promise<RunOutcome> {
   const program = await parts.program();
+  await nextTurn();
   return program.run(runInput(run, params));
 }
 

@@ -1,32 +1,70 @@
 import type { DaemonStatus } from "../../protocol/methods.ts";
+import type { PreviousDaemon, RunStatus } from "../../protocol/status.ts";
+import type { Observation } from "../operations/observation.ts";
+import { redactSecrets } from "./redaction.ts";
+import type { Run, Runs } from "./runs.ts";
+import { renderStatus } from "./status-text.ts";
 
-/** Seconds, minutes, hours or days, whichever is the largest that fits: "12 s", "3 h". */
-function duration(ms: number): string {
-  const seconds = ms / 1000;
-  if (seconds < 100) return `${Math.round(seconds * 10) / 10} s`;
-  if (seconds < 6000) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86_400)} days`;
+/** What the status is made from. */
+export interface StatusParts {
+  readonly self: Pick<DaemonStatus, "pid" | "version" | "buildId" | "startedAt">;
+  readonly folders: DaemonStatus["folders"];
+  readonly socket: string;
+  readonly logPath: string;
+  readonly startReason?: string;
+  readonly previous?: PreviousDaemon;
+  readonly memory: () => DaemonStatus["memory"];
+  readonly idleExitMs: number;
+  readonly http: () => DaemonStatus["http"];
+  /** Undefined until the program is loaded. */
+  readonly observation: () => Observation | undefined;
+  /** ms since 1970. */
+  readonly now: () => number;
+  /** Monotonic ms. */
+  readonly elapsed: () => number;
 }
 
-const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+/** The answer to `daemon/status`: of this moment, and waiting for no run (R28). */
+export async function describeDaemon(
+  parts: StatusParts,
+  runs: Pick<Runs, "list" | "served">,
+  { connections, retiring }: { readonly connections: number; readonly retiring: boolean },
+): Promise<DaemonStatus> {
+  const observation = parts.observation();
+  const program = await observation?.status();
+  const http = parts.http();
+  const { rss, heapUsed } = parts.memory();
+  const facts = {
+    ...parts.self,
+    uptimeMs: parts.now() - parts.self.startedAt,
+    state: retiring ? ("retiring" as const) : ("serving" as const),
+    ...(parts.startReason === undefined ? {} : { startReason: parts.startReason }),
+    ...(parts.previous === undefined ? {} : { previous: parts.previous }),
+    socket: parts.socket,
+    folders: parts.folders,
+    logPath: parts.logPath,
+    connections,
+    runs: runs.list().map((run) => describeRun(run, parts, observation)),
+    runsServed: runs.served,
+    memory: { rss, heapUsed },
+    idleExitMs: parts.idleExitMs,
+    ...(http === undefined ? {} : { http }),
+    ...(program === undefined ? {} : { program }),
+  };
+  return { ...facts, text: renderStatus(facts) };
+}
 
-/** What `pipd daemon status` prints. */
-export function renderStatus(status: Omit<DaemonStatus, "text">): string {
-  const lines: (readonly [string, string])[] = [
-    ["state", `${status.state}, pid ${status.pid}, up ${duration(status.uptimeMs)}`],
-    ["version", `${status.version} (${status.buildId})`],
-    ...(status.startReason === undefined ? [] : [["started", status.startReason] as const]),
-    ["memory", `${megabytes(status.memory.rss)} (heap ${megabytes(status.memory.heapUsed)})`],
-    ["work", `${status.runs.length} running, ${status.runsServed} done, ${status.connections} connected`],
-    ["idle exit", status.idleExitMs === 0 ? "never" : `after ${duration(status.idleExitMs)}`],
-    ["socket", status.socket],
-    ["log", status.logPath],
-    ["cache", status.folders.cache],
-    ["settings", `${status.folders.config}/config.toml`],
-    ...status.runs.map(
-      (run) => ["run", `pid ${run.pid}: ${run.command} (${duration(run.elapsedMs)}) in ${run.cwd}`] as const,
-    ),
-  ];
-  return lines.map(([label, text]) => `${label.padEnd(10)}${text}\n`).join("");
+function describeRun(run: Run, parts: StatusParts, observation: Observation | undefined): RunStatus {
+  const { pid, command, cwd, signal } = run;
+  const elapsedMs = parts.elapsed() - run.startedAt;
+  const holder = observation?.waitingFor(signal);
+  return {
+    pid,
+    command,
+    cwd,
+    startedAt: Math.round(parts.now() - elapsedMs),
+    elapsedMs,
+    state: holder === undefined ? "running" : "waiting",
+    ...(holder === undefined ? {} : { waitingFor: { ...holder, command: redactSecrets(holder.command) } }),
+  };
 }

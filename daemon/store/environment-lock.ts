@@ -24,6 +24,8 @@ export interface EnvironmentLocksParts {
 export interface EnvironmentLocks {
   /** Whether somebody in this process is changing the environment now. */
   isHeld(root: string): boolean;
+  /** For whom the call with this signal waits, or undefined when it does not. */
+  waitingFor(signal: AbortSignal): LockHolder | undefined;
   /**
    * Runs `task` while nobody else changes the environment at `root` (its real path). While it waits it says once for whom.
    * Throws PipdError `environment-locked` at once with `noWait`, and `call.signal`'s reason when the caller gives up.
@@ -37,7 +39,8 @@ export interface EnvironmentLocks {
   ): Promise<T>;
 }
 
-interface Place extends LockOwner {
+/** Who has the lock, and since when (ms since 1970); pid 0 when that is not known. */
+export interface LockHolder extends LockOwner {
   readonly since: number;
 }
 
@@ -46,7 +49,16 @@ const LOOK_EVERY_MS = 100;
 
 export function createEnvironmentLocks(parts: EnvironmentLocksParts): EnvironmentLocks {
   /** Per environment: who is inside, and a promise for each that waits behind. */
-  const queues = new Map<string, { holder: Place; readonly waiting: (() => void)[] }>();
+  const queues = new Map<string, { holder: LockHolder; readonly waiting: (() => void)[] }>();
+  const waits = new Map<AbortSignal, () => LockHolder>();
+  const waiting = async <T>(signal: AbortSignal, holder: () => LockHolder, wait: Promise<T>): Promise<T> => {
+    waits.set(signal, holder);
+    try {
+      return await wait;
+    } finally {
+      waits.delete(signal);
+    }
+  };
 
   const enter = async (root: string, owner: LockOwner, call: Call, noWait: boolean): Promise<void> => {
     const queue = queues.get(root);
@@ -56,7 +68,7 @@ export function createEnvironmentLocks(parts: EnvironmentLocksParts): Environmen
     }
     if (noWait) throw locked(root, queue.holder, parts.now());
     call.reporter.message("info", waitingLine(queue.holder, parts.now()));
-    await inLine(queue.waiting, call.signal);
+    await waiting(call.signal, () => queue.holder, inLine(queue.waiting, call.signal));
     queue.holder = { ...owner, since: parts.now() };
   };
   const leave = (root: string): void => {
@@ -67,12 +79,15 @@ export function createEnvironmentLocks(parts: EnvironmentLocksParts): Environmen
 
   return {
     isHeld: (root) => queues.has(realPathIfThere(root)),
+    waitingFor: (signal) => waits.get(signal)?.(),
     withEnvironment: async (root, owner, call, task, { noWait = false } = {}) => {
       const real = realPathIfThere(root);
       call.signal.throwIfAborted();
       await enter(real, owner, call, noWait);
       try {
-        const release = await lockAcrossProcesses(parts, real, owner, call, noWait);
+        const waits = (holder: LockHolder, wait: Promise<void>): Promise<void> =>
+          waiting(call.signal, () => holder, wait);
+        const release = await lockAcrossProcesses(parts, real, owner, call, noWait ? undefined : waits);
         try {
           return await task();
         } finally {
@@ -110,35 +125,35 @@ function inLine(waiting: (() => void)[], signal: AbortSignal): Promise<void> {
   });
 }
 
-/** The lock of an environment among processes, and beside it a file that says who has it. Gives what releases it. */
+/** The lock of an environment among processes, and beside it a file that says who has it. Gives what releases it. Without `waits` it does not wait. */
 async function lockAcrossProcesses(
   parts: EnvironmentLocksParts,
   root: string,
   owner: LockOwner,
   call: Call,
-  noWait: boolean,
+  waits: ((holder: LockHolder, wait: Promise<void>) => Promise<void>) | undefined,
 ): Promise<() => void> {
   const path = join(parts.locksFolder, createHash("sha256").update(root).digest("hex").slice(0, 32));
   const ownerPath = `${path}.json`;
   for (let looks = 0; ; looks++) {
     const lock = openExclusiveLock(`${path}.db`);
     if (lock !== "busy") {
-      writeFileAtomically(ownerPath, JSON.stringify({ ...owner, since: parts.now() } satisfies Place));
+      writeFileAtomically(ownerPath, JSON.stringify({ ...owner, since: parts.now() } satisfies LockHolder));
       return () => {
         rmSync(ownerPath, { force: true });
         lock.release();
       };
     }
-    const holder = readPlace(ownerPath, parts.now());
-    if (noWait) throw locked(root, holder, parts.now());
+    const holder = readHolder(ownerPath, parts.now());
+    if (waits === undefined) throw locked(root, holder, parts.now());
     if (looks === 0) call.reporter.message("info", waitingLine(holder, parts.now()));
-    await untilLikelyFree(ownerPath, holder.pid, call.signal);
+    await waits(holder, untilLikelyFree(ownerPath, holder.pid, call.signal));
   }
 }
 
-function readPlace(path: string, now: number): Place {
+function readHolder(path: string, now: number): LockHolder {
   try {
-    const { pid, command, since } = JSON.parse(readFileSync(path, "utf8")) as Partial<Place>;
+    const { pid, command, since } = JSON.parse(readFileSync(path, "utf8")) as Partial<LockHolder>;
     if (typeof pid === "number" && typeof command === "string" && typeof since === "number")
       return { pid, command, since };
   } catch {
@@ -163,16 +178,16 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function describe(holder: Place, now: number): string {
+function describe(holder: LockHolder, now: number): string {
   const seconds = Math.max(0, Math.round((now - holder.since) / 1000));
   return `${holder.pid === 0 ? "another process" : `pid ${holder.pid}`}: ${holder.command} (${seconds} s)`;
 }
 
-function waitingLine(holder: Place, now: number): string {
+function waitingLine(holder: LockHolder, now: number): string {
   return `waiting for ${describe(holder, now)}`;
 }
 
-function locked(root: string, holder: Place, now: number): PipdError {
+function locked(root: string, holder: LockHolder, now: number): PipdError {
   return new PipdError("environment-locked", `${root} is being changed by ${describe(holder, now)}`, {
     hint: "Leave out --no-wait to wait for it.",
   });

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type BigIntStats, mkdtempSync, renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { errnoOf } from "../std/errors.ts";
 import { ensurePrivateFolder, writeNewFile } from "../std/files.ts";
 import { findLocalHash, rememberLocalHash } from "./local-hashes.ts";
@@ -55,6 +56,8 @@ export interface WheelStore {
   list(): readonly StoredWheelSummary[];
   /** How many wheels there are, and their bytes. */
   totals(): WheelCount;
+  /** The same, in slices of one wheel, so that nobody waits for it. */
+  count(): Promise<WheelCount>;
   /** Removes one wheel and says what went; nothing (0 wheels) when it is not there or held. */
   remove(sha256: string): Promise<WheelCount>;
   /** Removes all wheels that are not held, and what is remembered of local files. */
@@ -117,6 +120,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
     hold: (sha256) => holdWheel(place, sha256),
     list: () => listWheels(place),
     totals: () => countOf(listWheels(place).map((wheel) => wheel.bytes)),
+    count: () => countWheels(place),
     async remove(sha256) {
       const wheel = SHA256.test(sha256) ? summarizeWheel(folderOf(place, sha256), sha256) : undefined;
       return removeWheels(place, wheel === undefined ? [] : [wheel]);
@@ -223,13 +227,26 @@ function holdWheel({ holds }: Place, sha256: string): Disposable {
   };
 }
 
+const storedHashes = ({ root }: Place): readonly string[] =>
+  namesIn(root)
+    .filter((prefix) => prefix.length === 2)
+    .flatMap((prefix) => namesIn(join(root, prefix)))
+    .filter((sha256) => SHA256.test(sha256));
+
+async function countWheels(place: Place): Promise<WheelCount> {
+  const sizes: number[] = [];
+  for (const sha256 of storedHashes(place)) {
+    const summary = summarizeWheel(folderOf(place, sha256), sha256);
+    if (summary !== undefined) sizes.push(summary.bytes);
+    await setImmediate();
+  }
+  return countOf(sizes);
+}
+
 function listWheels(place: Place): readonly StoredWheelSummary[] {
   const sortKey = (wheel: StoredWheelSummary): string =>
     `${wheel.name.toLowerCase()}\n${wheel.version}\n${wheel.filename}`;
-  return namesIn(place.root)
-    .filter((prefix) => prefix.length === 2)
-    .flatMap((prefix) => namesIn(join(place.root, prefix)))
-    .filter((sha256) => SHA256.test(sha256))
+  return storedHashes(place)
     .map((sha256) => summarizeWheel(folderOf(place, sha256), sha256))
     .filter((summary) => summary !== undefined)
     .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));

@@ -117,6 +117,16 @@ const COMMANDS: Readonly<Record<string, TestCommand>> = {
   },
 };
 
+const NOTHING = { hits: 0, misses: 0 };
+const UNUSED_CACHES = {
+  location: "",
+  bytes: 0,
+  pages: { ...NOTHING, entries: 0, revalidated: 0 },
+  metadata: { ...NOTHING, entries: 0 },
+  resolutions: NOTHING,
+  wheels: { ...NOTHING, location: "" },
+};
+
 /** In the place of daemon/wiring.ts: the rest of the daemon with these commands. */
 export async function wire(
   parts: WiringParts,
@@ -140,5 +150,9 @@ export async function wire(
     }),
     installed: async () => ({ etag: "1", packages: [] }),
   };
-  return { program, queries };
+  const observation = {
+    waitingFor: () => undefined,
+    status: async () => ({ environments: [], caches: UNUSED_CACHES, indexes: [], hosts: [] }),
+  };
+  return { program, queries, observation };
 }

@@ -22,6 +22,7 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     differs:
       "There is no Windows to run it on: names, places and what is accepted from the file are pure functions with tests.",
   },
+  28: { says: "status answers within 50 ms while eight installs run", tests: ["server/status.test.ts"] },
   33: {
     says: "the newer build stays, the older does without, two cost one restart",
     tests: ["protocol/session.test.ts"],

@@ -1,8 +1,10 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { createFrameScanner, decodeBody, encodeFrame } from "../../protocol/framing.ts";
 import { proofText } from "../../protocol/session.ts";
 import { hmacSha256Hex } from "../../protocol/sha256.ts";
+import type { Sandbox } from "../harness/sandbox.ts";
 
 /** A client without manners: sends whatever bytes or messages a test wants, and keeps what comes back. */
 export interface RawConnection {
@@ -79,4 +81,22 @@ export async function shakeHandsRaw(
     proof: hmacSha256Hex(readFileSync(tokenPath, "latin1"), proofText(NONCE, nonce, "client")),
   });
   return { nonce, proof };
+}
+
+/** Connects to the sandbox's running daemon and completes the handshake. */
+export async function dialDaemon(sandbox: Sandbox): Promise<RawConnection & AsyncDisposable> {
+  const folder = readdirSync(sandbox.runtime).find((name) => /^[0-9a-f]{14}$/.test(name));
+  const connection = await dialRaw(join(sandbox.runtime, folder ?? "", "sock"));
+  const namespace = {
+    host: readFileSync("/proc/sys/kernel/hostname", "utf8").trim(),
+    mnt: readlinkSync("/proc/self/ns/mnt"),
+  };
+  await shakeHandsRaw(connection, namespace, join(sandbox.runtime, folder ?? "", "token"));
+  return {
+    ...connection,
+    [Symbol.asyncDispose]: async () => {
+      connection.socket.destroy();
+      await connection.closed;
+    },
+  };
 }
