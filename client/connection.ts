@@ -22,6 +22,8 @@ export const BUILD_FOLDER = import.meta.filename.endsWith(".cjs")
 /** Time for everything until the command is on its way. */
 const BUDGET_MS = 10_000;
 const ANSWER_MS = 5000;
+/** How long a daemon that is ending is waited for. */
+const RETIRING_MS = 1500;
 
 /** An open connection to the program, wherever it runs. */
 export interface Connection {
@@ -137,6 +139,7 @@ export async function connectToDaemon(places: Places, name: ClientIdentity["name
   let reason: string | undefined;
   let replacements = 0;
   let wrongSince: number | undefined;
+  let retiringSince: number | undefined;
   while (Date.now() < deadline) {
     try {
       const found = await tryDaemon(places, client);
@@ -146,6 +149,10 @@ export async function connectToDaemon(places: Places, name: ClientIdentity["name
     } catch (error) {
       if (error instanceof WrongProof && Date.now() - (wrongSince ??= Date.now()) > WRONG_PROOF_MS)
         throw new UnsafePlace(`${places.paths.socket}: ${error.message}`);
+      retiringSince = isRetiring(error) ? (retiringSince ?? Date.now()) : undefined;
+      // Only one that systemd has started keeps its socket until its last run has ended; nobody else should wait for that.
+      if (retiringSince !== undefined && Date.now() - retiringSince > RETIRING_MS)
+        throw new WithoutDaemonError("the daemon is ending, and has commands to finish first");
       const change = replacement(error);
       if (change === undefined && !isPassing(error)) throw error;
       if (change !== undefined) {

@@ -10,8 +10,11 @@ const USAGE = `Usage:
   pipd daemon restart
   pipd daemon status [--json]
   pipd daemon log [-f]
+  pipd daemon install-service [--dry-run]
+  pipd daemon uninstall-service [--dry-run]
 
 The daemon starts by itself with the first command, and ends when it has had nothing to do for a while.
+With install-service the system starts it: systemd when a client connects, launchd or the Task Scheduler when you log in.
 `;
 
 type Command = (options: readonly string[], output: Output) => Promise<number>;
@@ -23,9 +26,20 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   restart: ["--force"],
   status: ["--json"],
   log: ["-f", "--follow"],
+  "install-service": ["--dry-run"],
+  "uninstall-service": ["--dry-run"],
 };
 
-const COMMANDS: Readonly<Record<string, Command>> = { start, stop, restart, status, log };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  start,
+  stop,
+  restart,
+  status,
+  log,
+  "install-service": async (options, output) => (await import("./install-service.ts")).installService(options, output),
+  "uninstall-service": async (options, output) =>
+    (await import("./install-service.ts")).uninstallService(options, output),
+};
 
 /** `pipd daemon ...`: what concerns the daemon itself and must work without one. Gives the exit status. */
 export async function runDaemonCommand(args: readonly string[], output: Output): Promise<number> {

@@ -50,8 +50,6 @@ export async function shakeHands(
   namespace: Namespace,
   tokenPath: string | undefined,
 ): Promise<InitializeResult> {
-  // Read before anything is sent: a daemon that starts now writes a new one, and the proofs then differ.
-  const secret = tokenPath === undefined ? undefined : readSecret(tokenPath);
   const nonce = newNonce();
   const result = await rpc.request("initialize", {
     protocol: PROTOCOL,
@@ -59,10 +57,13 @@ export async function shakeHands(
     nonce,
     namespace,
   }).answer;
-  if (secret === undefined) {
+  if (tokenPath === undefined) {
     rpc.notify("initialized", { proof: "" });
     return result;
   }
+  // Read after the answer: who answers may have been started by this very connection (R69), and has its secret by now. One that has been replaced
+  // since fails the proof.
+  const secret = readSecret(tokenPath);
   if (!isSame(hmacSha256Hex(secret, proofText(nonce, result.nonce, "server")), result.proof))
     throw new WrongProof("whoever answers there does not know the daemon's secret");
   rpc.notify("initialized", { proof: hmacSha256Hex(secret, proofText(nonce, result.nonce, "client")) });

@@ -2,12 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { PipdFolders } from "../protocol/session.ts";
+import { DAEMON_VARIABLES, type PipdFolders } from "../protocol/session.ts";
 import { daemonAddress, type Places } from "./places.ts";
 import { claimSpawn, type SpawnClaim } from "./spawn-claim.ts";
-
-/** What the daemon may know of the environment of whoever happens to start it: folders, and where programs lie. Everything else comes with each request. */
-const KEPT = /^(?:HOME|USER|LOGNAME|PATH|TMPDIR|TZ|XDG_(?:CACHE|CONFIG|STATE|RUNTIME)_(?:HOME|DIR)|PIPD_RUNTIME_DIR)$/;
 
 /** The start of a daemon failed; `message` has its reason and the last lines of its log. */
 export class StartFailed extends Error {
@@ -15,14 +12,15 @@ export class StartFailed extends Error {
 }
 
 function daemonEnvironment(): Record<string, string> {
-  const kept = Object.entries(process.env).filter(([name]) => KEPT.test(name));
+  const kept = Object.entries(process.env).filter(([name]) => DAEMON_VARIABLES.test(name));
   return Object.fromEntries([...kept, ...Object.entries(ALLOCATION)]) as Record<string, string>;
 }
 
 /** For glibc: large buffers go back to the system when they are freed, so that a daemon is small again after a large install (R59). */
-const ALLOCATION = { MALLOC_ARENA_MAX: "2", MALLOC_TRIM_THRESHOLD_: "131072" };
+export const ALLOCATION = { MALLOC_ARENA_MAX: "2", MALLOC_TRIM_THRESHOLD_: "131072" };
 
-function daemonCommand(buildFolder: string, folders: PipdFolders, flags: readonly string[]): string[] {
+/** The arguments of Node that make it the daemon of these folders. */
+export function daemonCommand(buildFolder: string, folders: PipdFolders, flags: readonly string[]): string[] {
   // A small young generation keeps an idle daemon small (R59).
   return ["--max-semi-space-size=4", `${buildFolder}/daemon.js`, `--folders=${JSON.stringify(folders)}`, ...flags];
 }

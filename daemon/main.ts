@@ -9,18 +9,20 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
+import type { Socket } from "node:net";
 import { homedir, hostname, tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { EXIT, errorMeaning } from "../protocol/errors.ts";
 import { withoutSudoUser } from "../protocol/runtime-folder.ts";
-import { daemonPaths, type Namespace, type PipdFolders, parseBuildId } from "../protocol/session.ts";
+import { DAEMON_VARIABLES, daemonPaths, type Namespace, type PipdFolders, parseBuildId } from "../protocol/session.ts";
 import type { Observation } from "./operations/observation.ts";
+import { ACTIVATED_DESCRIPTOR, checkActivation, turnAway } from "./server/activation.ts";
 import { createSecret, INHERITED_PIPE } from "./server/auth.ts";
 import { createDaemonServer, type DaemonServer, type DaemonServerParts } from "./server/daemon-server.ts";
 import { GRACE_MS } from "./server/handlers.ts";
 import { createInstallationCheck, readBuildId } from "./server/installation.ts";
 import type { End } from "./server/lifecycle.ts";
-import { type Door, openDoor, safely, watchOwnership } from "./server/listen.ts";
+import { type Door, openDoor, openInheritedDoor, safely, watchOwnership } from "./server/listen.ts";
 import { createDeferredLog, type DeferredLog } from "./server/log.ts";
 import { openLogFile } from "./server/log-file.ts";
 import { chooseFolders, makeRuntimeFolders, sweepRuntimeFolder } from "./server/runtime-folder.ts";
@@ -28,7 +30,7 @@ import { leaveWord, takeWord } from "./server/succession.ts";
 import { DEFAULT_SETTINGS, parseSettings, type Settings } from "./standards/settings.ts";
 import { PipdError } from "./std/errors.ts";
 import { writeFileAtomically } from "./std/files.ts";
-import { openExclusiveLock } from "./store/exclusive-lock.ts";
+import { type ExclusiveLock, openExclusiveLock } from "./store/exclusive-lock.ts";
 
 process.umask(0o077);
 
@@ -37,11 +39,15 @@ const BUILD_FOLDER = import.meta.dirname.endsWith("/daemon")
   ? join(import.meta.dirname, "../.build")
   : import.meta.dirname;
 const CHECK_SOCKET_MS = 30_000;
+/** How long a daemon that has lost its name may take to notice. */
+const LEAVING_MS = 1000;
 
 interface Options {
   readonly stdio: boolean;
   /** Descriptor 3 is a pipe to the client that starts us. */
   readonly spawned: boolean;
+  /** Descriptor 3 is the socket, and systemd starts us. */
+  readonly activated: boolean;
   readonly reason: string | undefined;
   readonly folders: PipdFolders | undefined;
 }
@@ -53,6 +59,7 @@ function parseOptions(args: readonly string[]): Options {
   return {
     stdio: args.includes("--stdio"),
     spawned: args.includes("--spawned"),
+    activated: args.includes("--socket-activation"),
     reason: value("reason"),
     folders: folders === undefined ? undefined : (JSON.parse(folders) as PipdFolders),
   };
@@ -201,11 +208,31 @@ function stays(path: string, { dev, ino }: Stats): () => boolean {
   };
 }
 
+/** What systemd's user instance has in its environment is not the daemon's either (R23): only what a client would pass on stays. Gives what was there. */
+function takeEnvironment(): Readonly<Record<string, string | undefined>> {
+  const given = { ...process.env };
+  for (const name of Object.keys(given)) if (!DAEMON_VARIABLES.test(name)) delete process.env[name];
+  return given;
+}
+
+/** Takes the lock of the one daemon (R17, R70). systemd may have put its socket in the place of a daemon's that is about to notice: that one has a moment to leave. */
+async function takeLock(path: string): Promise<ExclusiveLock> {
+  const deadline = performance.now() + (options.activated ? LEAVING_MS : 0);
+  for (;;) {
+    const lock = openExclusiveLock(path);
+    if (lock !== "busy") return lock;
+    if (performance.now() >= deadline) break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  if (options.activated) await turnAway(ACTIVATED_DESCRIPTOR);
+  throw new PipdError("lost-election", "another daemon is already running");
+}
+
 async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void> {
   const paths = daemonPaths(folders, readNamespace());
   makeRuntimeFolders(folders, paths, facts);
-  const lock = openExclusiveLock(paths.lock);
-  if (lock === "busy") throw new PipdError("lost-election", "another daemon is already running");
+  if (options.activated) checkActivation(takeEnvironment(), process.pid, paths.socket);
+  const lock = await takeLock(paths.lock);
   sweepRuntimeFolder(paths.folder);
   const world = buildWorld(folders, log);
   for (const folder of [folders.state, dirname(world.logPath), folders.cache])
@@ -235,10 +262,13 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
     over: () => leave(EXIT.ok),
   });
   watchFaults(log, world.logPath, () => server, unreachable);
-  door = await openDoor(paths.socket, `${paths.folder}/.s.${process.pid}`, process.platform, (socket) => {
+  const accept = (socket: Socket): void => {
     socket.on("error", () => {});
     server.accept({ input: socket, output: socket, end: () => socket.destroySoon() });
-  });
+  };
+  door = options.activated
+    ? await openInheritedDoor(paths.socket, ACTIVATED_DESCRIPTOR, accept)
+    : await openDoor(paths.socket, `${paths.folder}/.s.${process.pid}`, process.platform, accept);
   const retire = (reason: string, successor: boolean): void => server.lifecycle.retire({ reason, successor }, GRACE_MS);
   stopWatching = watchOwnership(paths.socket, [door.mine, ...identities], CHECK_SOCKET_MS, () =>
     retire("its files were removed or replaced", true),

@@ -57,6 +57,7 @@ export const ERRORS = {
   "unsafe-folder": failure("A runtime folder or socket that others could have made or could open.", EXIT.usage, 1014),
   "daemon-died": failure("The daemon ended while the command ran.", EXIT.error, 1015),
   "lost-election": failure("Another daemon has just been started.", EXIT.lostElection, 1017),
+  "bad-activation": failure("systemd did not hand over the daemon's socket.", EXIT.usage, 1018),
   "daemon-start-failed": failure("No daemon could be started.", EXIT.error, 1016),
   // Of environments
   "environment-locked": failure(

@@ -44,6 +44,10 @@ export interface PipdFolders {
   readonly config: string;
 }
 
+/** What the daemon may know of the environment of whoever happens to start it: folders, and where programs lie. Everything else comes with each request (R23). */
+export const DAEMON_VARIABLES =
+  /^(?:HOME|USER|LOGNAME|PATH|TMPDIR|TZ|XDG_(?:CACHE|CONFIG|STATE|RUNTIME)_(?:HOME|DIR)|PIPD_RUNTIME_DIR)$/;
+
 /** What of the machine and the user decides the folders. Empty variables count as unset (R1). */
 export interface FolderFacts {
   readonly env: Readonly<Record<string, string | undefined>>;

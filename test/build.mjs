@@ -120,6 +120,7 @@ if (flags.has("--with-tests") || flags.has("--only-tests")) {
   const install = join(ROOT, ".build/test-install");
   writeBuild(join(install, ".build"), [...client, ...(await bundleDaemon([testWiring]))]);
   cpSync(join(ROOT, "client/pipd"), join(install, "client/pipd"));
+  cpSync(join(ROOT, "systemd"), join(install, "systemd"), { recursive: true });
   if (!existsSync(join(install, "node_modules")))
     symlinkSync(join(ROOT, "node_modules"), join(install, "node_modules"));
 }

@@ -27,14 +27,10 @@ export async function openDoor(
   const server = createServer({ noDelay: false }, accept);
   if (platform === "win32") return openPipe(path, server);
   rmSync(privateName, { force: true });
-  await listening(server, privateName);
+  await listening(server, { path: privateName });
   chmodSync(privateName, 0o600);
-  const { dev, ino } = lstatSync(privateName);
+  const mine = nameCheck(path, lstatSync(privateName));
   renameSync(privateName, path);
-  const mine = (): boolean => {
-    const stat = lstatSync(path, { throwIfNoEntry: false });
-    return stat !== undefined && stat.dev === dev && stat.ino === ino;
-  };
   return {
     mine,
     close: () => {
@@ -46,7 +42,7 @@ export async function openDoor(
 
 async function openPipe(path: string, server: Server): Promise<Door> {
   const name = pipeName(randomBytes(16).toString("hex"));
-  await listening(server, name);
+  await listening(server, { path: name });
   writeFileAtomically(path, name);
   const mine = (): boolean => safely(() => readFileSync(path, "utf8") === name);
   return {
@@ -58,10 +54,33 @@ async function openPipe(path: string, server: Server): Promise<Door> {
   };
 }
 
-async function listening(server: Server, path: string): Promise<void> {
+/**
+ * Listens at a socket that systemd has bound at `path` and handed over (R69). Its name is systemd's: it is neither made nor taken away here, and
+ * connections that come when this process has closed its door wait for the next one. So the door stays open until the process ends, for
+ * the sake of those who come while it finishes its last runs: they are told that it retires.
+ */
+export async function openInheritedDoor(
+  path: string,
+  descriptor: number,
+  accept: (socket: Socket) => void,
+): Promise<Door> {
+  const mine = nameCheck(path);
+  await listening(createServer({ noDelay: false }, accept), { fd: descriptor });
+  return { mine, close: () => {} };
+}
+
+/** Whether what `path` names is still what it names now. */
+function nameCheck(path: string, { dev, ino } = lstatSync(path)): () => boolean {
+  return () => {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    return stat !== undefined && stat.dev === dev && stat.ino === ino;
+  };
+}
+
+async function listening(server: Server, where: { readonly path: string } | { readonly fd: number }): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);
-  server.listen({ path, backlog: 512 }, resolve);
+  server.listen({ ...where, backlog: 512 }, resolve);
   await promise;
   server.off("error", reject);
 }

@@ -22,6 +22,10 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     differs:
       "There is no Windows to run it on: names, places and what is accepted from the file are pure functions with tests.",
   },
+  26: {
+    says: "runs finish up to a deadline when the daemon retires, then they are cancelled, then killed",
+    tests: ["server/activation.test.ts"],
+  },
   28: { says: "status answers within 50 ms while eight installs run", tests: ["server/status.test.ts"] },
   33: {
     says: "the newer build stays, the older does without, two cost one restart",
@@ -29,4 +33,24 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   },
   35: { says: "a restart says why, once, and in status", tests: ["protocol/session.test.ts"] },
   36: { says: "another machine or mount namespace has another daemon", tests: ["protocol/session.test.ts"] },
+  69: {
+    says: "a socket that systemd hands over is used as it is; the wrong process or count is fatal",
+    tests: ["server/activation.test.ts"],
+  },
+  70: {
+    says: "socket activation, hand start and client start live together under one lock",
+    tests: ["server/activation.test.ts"],
+    differs:
+      "The unit has no Restart=: the next connection starts the daemon, so nothing can loop. An activated daemon that finds the lock taken closes " +
+      "the connections that wait before it leaves with 75: left in the queue they would start it again at once.",
+  },
+  71: {
+    says: "the units pass systemd-analyze --user verify",
+    tests: ["client/install-service.test.ts"],
+    differs:
+      "systemd-analyze checks them where it is installed; everywhere their lines are held against the documented settings. TimeoutStopSec is 45 s and " +
+      "not 20, because R26 gives runs 35. MemoryMax is 4 GB for the daemon with all that it runs; the daemon's own limit is R58's. No StateDirectory= " +
+      "and the like: systemd 252 puts a user's state into the configuration folder. ListenStream is written for this user and machine, because R36 " +
+      "makes the folder's name depend on them.",
+  },
 };
