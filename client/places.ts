@@ -45,14 +45,24 @@ function folderFacts(): FolderFacts {
 export function foldersWithoutDaemon(): PipdFolders {
   const facts = folderFacts();
   if (facts.platform === "win32") return windowsFolders(facts);
-  return { runtime: `${facts.env["TMPDIR"] || facts.temporary}/pipd-${facts.uid}`, ...userFolders(facts) };
+  return { runtime: `${facts.env["TMPDIR"] || facts.temporary}/pipd-${facts.uid}`, ...ownFolders(facts) };
+}
+
+/** What Node cannot decode it would not find again, and databases lie there, whose names are UTF-8. */
+function ownFolders(facts: FolderFacts): Omit<PipdFolders, "runtime"> {
+  const folders = userFolders(facts);
+  const odd = Object.values(folders).find((path) => path.includes("\ufffd"));
+  if (odd === undefined) return folders;
+  throw new UnsafePlace(
+    `${odd} is not UTF-8. Set XDG_CACHE_HOME, XDG_STATE_HOME and XDG_CONFIG_HOME to folders whose paths are.`,
+  );
 }
 
 /** Where the caller's daemon is or would be. Throws UnsafePlace or ForbiddenPlace. */
 export function findPlaces(): Places {
   const facts = folderFacts();
   const namespace = readNamespace();
-  const user = userFolders(facts);
+  const user = ownFolders(facts);
   const pathsIn = (runtime: string): DaemonPaths => daemonPaths({ runtime, ...user }, namespace);
   try {
     const runtime = chooseRuntimeFolder(fs, facts, (path) => pathsIn(path).folder);

@@ -5,6 +5,7 @@ import { terminalSize } from "./caller.ts";
 import type { Connection } from "./connection.ts";
 import { readInput, readLine, readSecretLine } from "./input.ts";
 import type { Output } from "./output.ts";
+import { readRawCaller } from "./raw-caller.ts";
 import { ConnectionLost, RemoteError } from "./rpc.ts";
 
 /** How a command ended: with an exit status, or as if killed by a signal. */
@@ -44,8 +45,10 @@ export async function runCommand(
   });
   receiveOutput(connection, output);
   answerQuestions(connection, output);
-  const { id, answer } = rpc.request("run/start", { runId: RUN_ID, argv: request.argv, ...request.session });
-  const interrupt = watchSignals(connection, request.session, output, id);
+  const { argv, session } = request;
+  const raw = readRawCaller(argv, session.cwd, session.env);
+  const { id, answer } = rpc.request("run/start", { runId: RUN_ID, argv, ...session, ...raw });
+  const interrupt = watchSignals(connection, session, output, id);
   const isBroken = Symbol("broken pipe");
   try {
     const result = await Promise.race([answer, pipeBroken.then(() => isBroken)]);

@@ -13,6 +13,7 @@ import type { Socket } from "node:net";
 import { homedir, hostname, tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { EXIT, errorMeaning } from "../protocol/errors.ts";
+import { bytesOfText, textOfBytes } from "../protocol/raw-text.ts";
 import { withoutSudoUser } from "../protocol/runtime-folder.ts";
 import { DAEMON_VARIABLES, daemonPaths, type Namespace, type PipdFolders, parseBuildId } from "../protocol/session.ts";
 import type { Observation } from "./operations/observation.ts";
@@ -30,9 +31,11 @@ import { leaveWord, takeWord } from "./server/succession.ts";
 import { DEFAULT_SETTINGS, parseSettings, type Settings } from "./standards/settings.ts";
 import { PipdError } from "./std/errors.ts";
 import { writeFileAtomically } from "./std/files.ts";
-import { type ExclusiveLock, openExclusiveLock } from "./store/exclusive-lock.ts";
+import { acceptRawPaths } from "./std/raw-paths.ts";
+import { type ExclusiveLock, openExclusiveLock, openExclusiveLock } from "./store/exclusive-lock.ts";
 
 process.umask(0o077);
+acceptRawPaths({ bytesOfText, textOfBytes });
 
 /** The folder with the bundles; in a clone that runs from source, the one they would be in. */
 const BUILD_FOLDER = import.meta.dirname.endsWith("/daemon")

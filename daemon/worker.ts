@@ -2,10 +2,14 @@
  * What a worker thread runs: the tasks that would block the event loop, by the `kind` of the task.
  * `main.ts` gives this module (or its bundle) to the pool; nothing else imports it.
  */
+import { bytesOfText, textOfBytes } from "../protocol/raw-text.ts";
 import { readWheelMetadata, unpackWheel } from "./artifacts/unpack-worker.ts";
 import { encodePage, type PageTask } from "./index/simple-index.ts";
 import { linkShard } from "./install/link-shard.ts";
+import { acceptRawPaths } from "./std/raw-paths.ts";
 import { serveTasks } from "./std/worker-pool.ts";
+
+acceptRawPaths({ bytesOfText, textOfBytes });
 
 serveTasks({
   unpack: unpackWheel,

@@ -35,8 +35,11 @@ export interface InitializedParams {
 export interface RunStartParams extends Session {
   readonly runId: RunId;
   readonly argv: readonly string[];
-  /** Arguments whose bytes are not UTF-8: index in argv -> base64 of the bytes (R40). */
+  /** What is not UTF-8 stands in `argv`, `cwd` and `env` with a loss, and here as base64 of its bytes: arguments by their index in argv (R40). */
   readonly argvBytes?: Readonly<Record<string, string>>;
+  readonly cwdBytes?: string;
+  /** Values of variables, by name. */
+  readonly envBytes?: Readonly<Record<string, string>>;
 }
 
 export interface RunStartResult {

@@ -1,6 +1,6 @@
 """Report what an installer must know about this interpreter, as one line of JSON.
 
-Run as `python -S -B probe.py <token>` in the environment of the caller. The answer is the line of standard output that starts with <token>;
+Run as `python -S -B probe.py <token> [<umask>]` in the environment and the folder of the caller. The answer is the line of standard output that starts with <token>;
 whatever sitecustomize or .pth files print stands on other lines. Facts only, no judgement: see daemon/python/interpreter-facts.ts.
 Every Python since 2.7 must be able to parse this file, so that an old one can at least tell its version.
 """
@@ -11,6 +11,10 @@ import os
 import sys
 
 VENV = "/@pipd-venv@"
+
+if len(sys.argv) > 2:
+    # The daemon's own is 077, and what sitecustomize or .pth files write is the caller's.
+    os.umask(int(sys.argv[2], 8))
 
 
 def write(facts):

@@ -12,7 +12,7 @@ export type FindLinks =
   | { readonly kind: "folder" | "page"; readonly path: string }
   | { readonly kind: "remote"; readonly url: string }
   /** A single wheel or sdist. */
-  | { readonly kind: "file"; readonly rows: PageRows }
+  | { readonly kind: "file"; readonly url: string; readonly rows: PageRows }
   | { readonly kind: "nothing"; readonly warning: string };
 
 /** pip's rule: a path that exists (relative to `cwd`, `~` is `home`), else a URL; what ends in the name of a distribution is that file itself. */
@@ -51,7 +51,7 @@ function remote(url: string): FindLinks {
 
 function fileAt(url: string): FindLinks {
   const file = fileOfLink(url);
-  return { kind: "file", rows: rowsOf(file === undefined ? [] : [file]) };
+  return { kind: "file", url, rows: rowsOf(file === undefined ? [] : [file]) };
 }
 
 function isDistribution(path: string): boolean {

@@ -125,7 +125,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   async function exchange(url: URL, request: HttpRequest, signal: AbortSignal, last: boolean): Promise<Exchange> {
     const { network } = request;
     const { default: PQueue } = await import("p-queue");
-    const host = hosts.get(`${url.origin} ${networkKey(network)}`, PQueue);
+    // Who waits for a shorter time finds a host down that is not down for others.
+    const host = hosts.get(`${url.origin} ${networkKey(network)} ${network.idleTimeout}`, PQueue);
     refuseIfDown(host, url);
     asked.set(url.origin, host);
     const leave = await host.enter(signal);
@@ -254,6 +255,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         request.headers,
         identity(request),
         request.network.retries,
+        request.network.idleTimeout,
       ]);
       return flights.run(key, signal, (shared) => fetchWhole(whole, shared));
     },

@@ -42,6 +42,11 @@ export interface PackageIndex {
    */
   metadata(file: ProjectFile, call: Call): Promise<string>;
   /**
+   * What `metadata` may be remembered by: the wheel's hash and who vouches for it. A hash alone is what some index claims, and what another index
+   * says of it must not be believed. Undefined where there is no hash.
+   */
+  metadataName(file: ProjectFile): string | undefined;
+  /**
    * Puts the file at `destination` (absolute; its folder exists), verified against the hashes of the index. Throws PipdError "hash-mismatch",
    * "unreadable-file", "download-not-saved", "http-status", and what HttpClient throws.
    */
@@ -139,6 +144,9 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
       : `${sha256} ${digest(`${http.identity({ ...source, url })} ${new URL(url).origin}`)}`;
   }
 
+  /** A page's files are other objects for other credentials and settings. */
+  const metadataNames = new WeakMap<ProjectFile, string>();
+
   async function remoteMetadata(file: ProjectFile, call: Call): Promise<string> {
     const key = metadataKey(file);
     const kept = key !== undefined && !file.source.cacheDisabled;
@@ -220,6 +228,14 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
       if (path === undefined) return remoteMetadata(file, call);
       await nextTurn();
       return metadataOfFile(path, file.filename);
+    },
+    metadataName(file) {
+      const known = metadataNames.get(file);
+      if (known !== undefined) return known;
+      const { sha256 } = file.hashes;
+      const name = file.url.startsWith("file:") && sha256 !== undefined ? `${sha256} ${file.url}` : metadataKey(file);
+      if (name !== undefined) metadataNames.set(file, name);
+      return name;
     },
     download: (file, destination, call) => transfers.download(file, destination, call),
     fileOfUrl(url, sources) {

@@ -4,6 +4,7 @@ import { redact } from "../std/redact.ts";
 import { createDigests, mismatchOf } from "./digests.ts";
 import { metadataOfArchive, metadataOfFile, TAIL_LENGTH } from "./dist-metadata.ts";
 import type { HttpClient, HttpStream } from "./http-client.ts";
+import { networkKey } from "./network-settings.ts";
 import type { ProjectFile } from "./project-files.ts";
 import { requestOf } from "./reception.ts";
 import { statusError } from "./simple-index.ts";
@@ -19,7 +20,7 @@ export interface RemoteMetadata {
 }
 
 export function createRemoteMetadata(http: HttpClient, transfers: Transfers): RemoteMetadata {
-  /** Origins that answered a Range request with the whole file. */
+  /** Origins, and the ways to them, that answered a Range request with the whole file. */
   const withoutRanges = new Set<string>();
 
   async function fromSidecar(file: ProjectFile, call: Call): Promise<string | undefined> {
@@ -48,13 +49,13 @@ export function createRemoteMetadata(http: HttpClient, transfers: Transfers): Re
   }
 
   async function fromTail(file: ProjectFile, call: Call): Promise<string | undefined> {
-    const { origin } = new URL(file.url);
-    if (withoutRanges.has(origin)) {
+    const way = `${new URL(file.url).origin} ${networkKey(file.source.network)}`;
+    if (withoutRanges.has(way)) {
       return undefined;
     }
     const tail = await range(file, `bytes=-${TAIL_LENGTH}`, call);
     if (tail === undefined) {
-      withoutRanges.add(origin);
+      withoutRanges.add(way);
       return undefined;
     }
     return metadataOfArchive(file.filename, tail, async (start, end) => {

@@ -134,7 +134,8 @@ export function createSimplePages(
         counts.hits += 1;
         return known.rows;
       }
-      const flight = `${name} ${request.cacheDisabled} ${request.refresh} ${request.network.retries}`;
+      const { retries, idleTimeout } = request.network;
+      const flight = `${name} ${request.cacheDisabled} ${request.refresh} ${retries} ${idleTimeout}`;
       return flights.run(flight, signal, (shared) => load(name, request, shared));
     },
     stamp(request) {

@@ -158,9 +158,10 @@ export function createSources(pages: SimplePages, local: LocalPages, once: OnceP
           case "remote":
             return listed(location, key, await remotePage(found.url, found.url, key, sources, call), sources);
           case "file": {
-            const rows = links.get(location) ?? found.rows;
-            links.set(location, rows);
-            return listed(location, key, rows, sources);
+            // By where it is, not by how it was written: a relative path means another file to a caller in another folder.
+            const rows = links.get(found.url) ?? found.rows;
+            links.set(found.url, rows);
+            return listed(found.url, key, rows, sources);
           }
           case "folder":
           case "page": {

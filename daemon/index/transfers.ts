@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, link, open, rename, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
@@ -137,7 +136,12 @@ export function createTransfers(http: HttpClient, partialFolder: string, clock: 
     const key = keyOf(file);
     let seen: { readonly value: T } | undefined;
     await flights.run(`${key} peek`, call.signal, async (signal) => {
-      const { part, done, validator } = await fetchFile(file, key, temporaryOf(join(tmpdir(), "pipd")), signal);
+      const { part, done, validator } = await fetchFile(
+        file,
+        key,
+        temporaryOf(join(call.env["TMPDIR"] || "/tmp", "pipd")),
+        signal,
+      );
       try {
         seen = { value: await look(part.path) };
         return done;

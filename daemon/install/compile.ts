@@ -112,7 +112,7 @@ export function createCompiler({
 
   return {
     compileInStore: (wheel, interpreter, signal) =>
-      flights.run(`${wheel.sha256} ${interpreter.cacheTag}`, signal, (shared) => compile(wheel, interpreter, shared)),
+      flights.run(`${wheel.folder} ${interpreter.cacheTag}`, signal, (shared) => compile(wheel, interpreter, shared)),
     close() {
       for (const { all } of teams.values()) for (const worker of all) worker.end();
     },

@@ -3,6 +3,7 @@ import type { FormatChoice } from "../standards/format-control.ts";
 import { InvalidText } from "../standards/invalid-text.ts";
 import {
   decodeRequirementsFile,
+  localeEncoding,
   parseRequirementsFile,
   type RequirementsLine,
 } from "../standards/requirements-file.ts";
@@ -95,7 +96,7 @@ async function readRequirements(
 async function readLines(file: string, { call, fetch }: Collector): Promise<readonly RequirementsLine[]> {
   const bytes = await readBytes(file, call, fetch);
   try {
-    return parseRequirementsFile(decodeRequirementsFile(bytes), call.env);
+    return parseRequirementsFile(decodeRequirementsFile(bytes, localeEncoding(call.env)), call.env);
   } catch (error) {
     if (!(error instanceof InvalidText)) throw error;
     throw new PipdError("requirements-file", `${file}: ${error.message}`, { cause: error });

@@ -4,7 +4,7 @@ import { type CoreMetadata, parseMetadataFields } from "../standards/metadata.ts
 import type { Call } from "../std/call.ts";
 import { createLruMap } from "../std/lru-map.ts";
 
-/** Parsed metadata of wheels by their hash: it never changes, and what is derived from the object stays with it. */
+/** Parsed metadata of wheels by their content: it never changes, and what is derived from the object stays with it. */
 export interface MetadataMemory {
   /** The header fields of a wheel's metadata (no description), from memory or from the index. */
   fields(file: ProjectFile, index: PackageIndex, call: Call): Promise<CoreMetadata> | CoreMetadata;
@@ -17,8 +17,8 @@ const MOST = 4000;
 
 export function createMetadataMemory(): MetadataMemory {
   const known = createLruMap<CoreMetadata>(MOST);
-  const keep = (sha256: string, metadata: CoreMetadata): CoreMetadata => {
-    known.set(sha256, metadata);
+  const keep = (name: string, metadata: CoreMetadata): CoreMetadata => {
+    known.set(name, metadata);
     return metadata;
   };
   let hits = 0;
@@ -27,14 +27,14 @@ export function createMetadataMemory(): MetadataMemory {
       return hits;
     },
     fields: (file, index, call) => {
-      const sha256 = file.hashes["sha256"];
-      const found = sha256 === undefined ? undefined : known.get(sha256);
+      const name = index.metadataName(file);
+      const found = name === undefined ? undefined : known.get(name);
       if (found !== undefined) {
         hits++;
         return found;
       }
       const read = index.metadata(file, call).then(parseMetadataFields);
-      return sha256 === undefined ? read : read.then((metadata) => keep(sha256, metadata));
+      return name === undefined ? read : read.then((metadata) => keep(name, metadata));
     },
   };
 }

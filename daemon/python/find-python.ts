@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { accessSync, constants, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Call } from "../std/call.ts";
+import { callerCommand } from "../std/caller-command.ts";
 
 const DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin";
 
@@ -184,11 +185,9 @@ export function pyenvExecutables(version: string, call: Call): readonly string[]
 function askShim(path: string, call: Call): Promise<string | undefined> {
   const { promise, resolve: answer } = Promise.withResolvers<string | undefined>();
   const program = "import sys; sys.stdout.write('\\n' + 'pipd:' + sys.executable + '\\n')";
-  const child = execFile(
-    path,
-    ["-S", "-c", program],
-    { cwd: call.cwd, env: { ...call.env }, timeout: 60_000, signal: call.signal },
-    (_error, output) => answer(/^pipd:(.*)$/m.exec(output)?.[1]),
+  const { file, args, cwd, env } = callerCommand(call, path, ["-S", "-c", program]);
+  const child = execFile(file, args, { cwd, env, timeout: 60_000, signal: call.signal }, (_error, output) =>
+    answer(/^pipd:(.*)$/m.exec(output)?.[1]),
   );
   child.stdin?.end();
   return promise;

@@ -71,6 +71,11 @@ const LAUNCHER_VARIABLES = [
   "SYSTEM_VERSION_COMPAT",
   "DEB_PYTHON_INSTALL_LAYOUT",
   "HOME",
+  // Another C library or libpython is another interpreter.
+  "LD_LIBRARY_PATH",
+  "LD_PRELOAD",
+  "DYLD_LIBRARY_PATH",
+  "DYLD_INSERT_LIBRARIES",
 ];
 
 interface KeptFacts {

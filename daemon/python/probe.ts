@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import type { Call } from "../std/call.ts";
+import { callerCommand } from "../std/caller-command.ts";
 import { PipdError } from "../std/errors.ts";
 import { kindOfPath } from "../std/read-file.ts";
 import type { InterpreterFacts } from "./interpreter-facts.ts";
@@ -55,15 +56,21 @@ interface Execution {
 }
 
 function execute(run: ProbeRun, token: string): Promise<Execution> {
-  // A folder that is gone must not look like an interpreter that is gone.
-  const cwd = kindOfPath(run.call.cwd) === "folder" ? run.call.cwd : "/";
   const { promise, resolve } = Promise.withResolvers<Execution>();
+  const { file, args, cwd, env } = callerCommand(run.call, run.path, [
+    "-S",
+    "-B",
+    run.probe,
+    token,
+    run.call.umask.toString(8),
+  ]);
   const child = execFile(
-    run.path,
-    ["-S", "-B", run.probe, token],
+    file,
+    args,
     {
-      cwd,
-      env: { ...run.call.env },
+      // A folder that is gone must not look like an interpreter that is gone.
+      cwd: kindOfPath(cwd) === "folder" ? cwd : "/",
+      env,
       timeout: run.timeout,
       maxBuffer: 16 << 20,
       killSignal: "SIGKILL",

@@ -31,6 +31,9 @@ const hexOf =
   (value) =>
     typeof value === "string" && value.length >= least && value.length <= 256 && /^[0-9a-f]+$/.test(value);
 
+const base64: Check = (value) =>
+  typeof value === "string" && value.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(value);
+
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
@@ -48,7 +51,9 @@ const CHECKS: Partial<Record<MethodName, Readonly<Record<string, Check>>>> = {
   "run/start": {
     runId: name,
     argv: listOf(text),
-    argvBytes: maybe(mapOf(text)),
+    argvBytes: maybe(mapOf(base64)),
+    cwdBytes: maybe(base64),
+    envBytes: maybe(mapOf(base64)),
     cwd: absolutePath,
     env: mapOf(text),
     umask: (value) => count(value) && (value as number) <= 0o777,

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { EXIT } from "../../protocol/errors.ts";
 import type { Params, RunId, RunStartParams, RunStartResult } from "../../protocol/methods.ts";
 import type { Program, RunInput, RunOutcome } from "../../protocol/program.ts";
+import { printable, textOfBytes } from "../../protocol/raw-text.ts";
 import type { Session } from "../../protocol/session.ts";
 import { PipdError } from "../std/errors.ts";
 import { nextTurn } from "../std/next-turn.ts";
@@ -162,15 +163,28 @@ async function runProgram(parts: RunsParts, run: ActiveRun, params: RunStartPara
   return program.run(runInput(run, params));
 }
 
+/** The words and the world of the caller, with what is not UTF-8 put in its place (R40). */
+function callerOf(params: RunStartParams): { readonly argv: readonly string[]; readonly session: Session } {
+  const { umask, locale, tty, pid, interactive, argvBytes = {}, envBytes = {}, cwdBytes } = params;
+  const decoded = (base64: string): string => textOfBytes(Buffer.from(base64, "base64")).replaceAll("\0", "");
+  const argv = params.argv.map((text, index) => {
+    const bytes = Object.hasOwn(argvBytes, String(index)) ? argvBytes[String(index)] : undefined;
+    return bytes === undefined ? text : decoded(bytes);
+  });
+  const cwd = cwdBytes === undefined ? params.cwd : decoded(cwdBytes);
+  const variables = Object.entries(envBytes).map(([name, value]) => [name, decoded(value)] as const);
+  const env = { ...params.env, ...Object.fromEntries(variables) };
+  return { argv, session: { cwd, env, umask, locale, tty, pid, interactive } };
+}
+
 function runInput(run: ActiveRun, params: RunStartParams): RunInput {
-  const { argv, cwd, env, umask, locale, tty, pid, interactive } = params;
-  const session: Session = { cwd, env, umask, locale, tty, pid, interactive };
+  const { argv, session } = callerOf(params);
   const { peer, output, abort } = run;
   return {
     argv,
     session,
     signal: abort.signal,
-    output: (fd, text) => output.write(fd, text),
+    output: (fd, text) => output.write(fd, printable(text)),
     status: (lines) => output.status(lines ?? ""),
     prompt: async (question) => {
       await output.flushed();

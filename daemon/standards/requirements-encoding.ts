@@ -33,6 +33,12 @@ export function decodeRequirementsFile(bytes: Uint8Array, localeEncoding = "utf-
   }
 }
 
+/** The encoding of the locale that an environment names (`de_DE.ISO-8859-1`); UTF-8 where it names none, as Python has it. */
+export function localeEncoding(env: Readonly<Record<string, string>>): string {
+  const locale = env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "";
+  return /\.([^@]+)/.exec(locale)?.[1] ?? "utf-8";
+}
+
 /** The name in `# -*- coding: name -*-`, when that is one of the first two lines. */
 function declaredEncoding(bytes: Uint8Array): string | undefined {
   let start = 0;

@@ -14,7 +14,7 @@ import {
   splitShellWords,
 } from "./requirements-options.ts";
 
-export { decodeRequirementsFile } from "./requirements-encoding.ts";
+export { decodeRequirementsFile, localeEncoding } from "./requirements-encoding.ts";
 
 /** `-C key=value` of one line: a key given several times has a list. */
 export type ConfigSettings = Readonly<Record<string, string | readonly string[]>>;

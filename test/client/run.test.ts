@@ -38,19 +38,19 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
     [["fail"], {}],
     [["progress"], {}],
   ] as const) {
-    test(`the same text and exit code either way: ${args.join(" ")} ${JSON.stringify(options).slice(0, 60)}`, async () => {
+    test(`R29 R41 R42 the same text and exit code either way: ${args.join(" ")} ${JSON.stringify(options).slice(0, 60)}`, async () => {
       const [by, without] = await runBothWays(sandbox, args, { ...options, program });
       assert.deepEqual(by, without);
     });
   }
 
-  test("exit codes are the command's", async () => {
+  test("R42 exit codes are the command's", async () => {
     for (const code of [0, 1, 2, 3, 23, 120])
       assert.equal((await runPipd(sandbox, ["exit", String(code)], { program })).code, code);
   });
 
   for (const [way, daemon] of ways) {
-    test(`the caller's world reaches the command, ${way}`, async () => {
+    test(`R38 the caller's world reaches the command, ${way}`, async () => {
       const cwd = sandbox.makeFolder("elsewhere");
       const env = { LC_ALL: "de_DE.UTF-8", NODE_OPTIONS: "--no-warnings", CANARY: "x\ny" };
       const { stdout } = await runPipd(sandbox, ["session", "ä", "--", "--time"], { program, daemon, cwd, env });
@@ -71,7 +71,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
       );
     });
 
-    test(`5 MB to a slow pipe arrive, ${way}`, async () => {
+    test(`R49 5 MB to a slow pipe arrive, ${way}`, async () => {
       const running = startPipd(sandbox, ["big", "5000000"], { program, daemon });
       running.child.stdout!.pause();
       await sleep(300);
@@ -81,7 +81,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
       assert.equal(stdout, `${"0123456789".repeat(10)}\n`.repeat(Math.ceil(5_000_000 / 101)));
     });
 
-    test(`a broken pipe is exit 120 and one line, ${way}`, () => {
+    test(`R48 a broken pipe is exit 120 and one line, ${way}`, () => {
       const words = [program, ...(daemon ? [] : ["--no-daemon"]), "big", "3000000"]
         .map((word) => `'${word}'`)
         .join(" ");
@@ -93,7 +93,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
       assert.equal(stderr, "ERROR: Pipe to stdout was broken\n");
     });
 
-    test(`input that was not asked for stays for the shell, ${way}`, () => {
+    test(`R50 input that was not asked for stays for the shell, ${way}`, () => {
       const words = [program, ...(daemon ? [] : ["--no-daemon"]), "ask"].map((word) => `'${word}'`).join(" ");
       const { stdout } = spawnSync("bash", ["-c", `${words}; cat`], {
         env: sandbox.env,
@@ -103,7 +103,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
       assert.equal(stdout, 'Proceed (Y/n)? answer: "first"\nsecond\n');
     });
 
-    test(`Ctrl-C once lets the command clean up, and the client dies of SIGINT, ${way}`, async () => {
+    test(`R43 Ctrl-C once lets the command clean up, and the client dies of SIGINT, ${way}`, async () => {
       const running = startPipd(sandbox, ["wait"], { program, daemon, pty: true });
       await running.seen("waiting");
       running.child.stdin!.write("\x03");
@@ -112,7 +112,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
       assert.match(stdout, /cancelling\.\.\.[^]*cleaned up/);
     });
 
-    test(`Ctrl-C twice leaves at once, ${way}`, async () => {
+    test(`R43 Ctrl-C twice leaves at once, ${way}`, async () => {
       const running = startPipd(sandbox, ["stubborn", "1500"], { program, daemon, pty: true });
       await running.seen("waiting");
       running.child.stdin!.write("\x03");
@@ -132,7 +132,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
       );
     });
 
-    test(`the terminal's facts and its new size reach the command, ${way}`, async () => {
+    test(`R46 the terminal's facts and its new size reach the command, ${way}`, async () => {
       const { stdout } = await runPipd(sandbox, ["session"], {
         program,
         daemon,
@@ -153,7 +153,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
       assert.match((await running.finished).stdout, /cols 132/);
     });
 
-    test(`questions on a terminal, ${way}`, async () => {
+    test(`R50 questions on a terminal, ${way}`, async () => {
       const asked = startPipd(sandbox, ["ask"], { program, daemon, pty: true });
       await asked.seen("Proceed (Y/n)? ");
       asked.child.stdin!.write("y\n");
@@ -174,7 +174,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
   }
 });
 
-test("colours are decided by the caller's terminal and environment", async () => {
+test("R47 colours are decided by the caller's terminal and environment", async () => {
   const depth = async (env: Record<string, string>, pty: boolean): Promise<number> =>
     (JSON.parse((await runPipd(sandbox, ["session"], { program, pty, env })).stdout) as Session).tty.colors;
   assert.equal(await depth({ TERM: "xterm", NO_COLOR: "1" }, true), 1);
@@ -190,7 +190,7 @@ test("a killed client's command is cancelled", async () => {
   for (let left = 1; left > 0; await sleep(20)) left = (await daemonStatus(sandbox, { program }))!.runs.length;
 });
 
-test("a stopped client blocks nothing; the end of the output arrives when it goes on", async () => {
+test("R45 a stopped client blocks nothing; the end of the output arrives when it goes on", async () => {
   const running = startPipd(sandbox, ["big", "20000000"], { program });
   await sleep(150);
   running.child.kill("SIGSTOP");
@@ -233,7 +233,7 @@ test("an uncaught fault answers those who wait, ends the daemon, and leaves no c
   assert.equal((await runPipd(own, ["daemon", "log"], { program })).stdout.startsWith(log), true);
 });
 
-test("the daemon is off when CI is set, by variable and by configuration", async () => {
+test("R29 the daemon is off when CI is set, by variable and by configuration", async () => {
   await using own = createSandbox();
   const { writeFileSync } = await import("node:fs");
   for (const env of [{ CI: "1" }, { PIPD_DAEMON: "0" }, { CI: "true", PIPD_DAEMON: "no" }])

@@ -15,6 +15,10 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   1: { says: "the runtime folder is the first private one of five candidates", tests: ["protocol/session.test.ts"] },
   2: { says: "a runtime folder that is not private is refused", tests: ["protocol/session.test.ts"] },
   8: { says: "the client looks at folder and socket before it sends anything", tests: ["protocol/session.test.ts"] },
+  10: {
+    says: "without a handshake only initialize is answered, 5 s, 16 at a time",
+    tests: ["server/connections.test.ts"],
+  },
   11: { says: "after sudo, root has its own daemon", tests: ["protocol/session.test.ts"] },
   12: {
     says: "on Windows a pipe with a random name, published in the profile",
@@ -22,17 +26,49 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     differs:
       "There is no Windows to run it on: names, places and what is accepted from the file are pure functions with tests.",
   },
+  15: { says: "frames are limited before the library sees them", tests: ["server/connections.test.ts"] },
+  16: { says: "what is malformed ends its own connection", tests: ["server/connections.test.ts"] },
   26: {
     says: "runs finish up to a deadline when the daemon retires, then they are cancelled, then killed",
     tests: ["server/activation.test.ts"],
   },
   28: { says: "status answers within 50 ms while eight installs run", tests: ["server/status.test.ts"] },
+  29: { says: "the same with the daemon and without", tests: ["client/run.test.ts"] },
   33: {
     says: "the newer build stays, the older does without, two cost one restart",
     tests: ["protocol/session.test.ts"],
   },
   35: { says: "a restart says why, once, and in status", tests: ["protocol/session.test.ts"] },
   36: { says: "another machine or mount namespace has another daemon", tests: ["protocol/session.test.ts"] },
+  37: {
+    says: "answers are keyed by everything they depend on",
+    tests: ["scenarios/isolation.test.ts", "index/network.test.ts", "deep/isolation.deep.ts"],
+  },
+  38: {
+    says: "the caller's world comes with the request",
+    tests: ["client/run.test.ts", "scenarios/isolation.test.ts", "deep/isolation.deep.ts"],
+  },
+  39: {
+    says: "children get the caller's environment, folder and umask",
+    tests: ["scenarios/isolation.test.ts", "deep/isolation.deep.ts"],
+    differs:
+      "Node has one umask for all children: the caller's is passed as an argument and set by the child's first line. The processes that compile byte code for the store serve all callers: they get an empty environment, which is nobody's.",
+  },
+  40: {
+    says: "arguments and paths travel byte for byte",
+    tests: ["client/raw-bytes.test.ts"],
+    differs:
+      "Only Linux tells a process the bytes of its arguments (/proc); elsewhere they are what Node decodes. pip itself breaks down over wheels, environments and find-links in folders that are not UTF-8: pipd refuses them in one line. A cache folder must be UTF-8, since SQLite wants that.",
+  },
+  41: { says: "output arrives in order, on its own descriptor", tests: ["client/run.test.ts"] },
+  42: { says: "exit codes are pip's, a signal is a field of its own", tests: ["client/run.test.ts"] },
+  43: { says: "Ctrl-C once cancels, twice leaves", tests: ["client/run.test.ts"] },
+  45: { says: "a stopped client costs disk, not memory", tests: ["client/run.test.ts"] },
+  46: { says: "the terminal's size is the client's", tests: ["client/run.test.ts"] },
+  47: { says: "colours are decided by the client's terminal and variables", tests: ["client/run.test.ts"] },
+  48: { says: "a broken pipe is one line and exit 120", tests: ["client/run.test.ts"] },
+  49: { says: "5 MB to a slow pipe are complete", tests: ["client/run.test.ts"] },
+  50: { says: "questions are asked by the daemon, input is pulled", tests: ["client/run.test.ts"] },
   69: {
     says: "a socket that systemd hands over is used as it is; the wrong process or count is fatal",
     tests: ["server/activation.test.ts"],
@@ -41,16 +77,12 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     says: "socket activation, hand start and client start live together under one lock",
     tests: ["server/activation.test.ts"],
     differs:
-      "The unit has no Restart=: the next connection starts the daemon, so nothing can loop. An activated daemon that finds the lock taken closes " +
-      "the connections that wait before it leaves with 75: left in the queue they would start it again at once.",
+      "The unit has no Restart=: the next connection starts the daemon, so nothing can loop. An activated daemon that finds the lock taken closes the connections that wait before it leaves with 75: left in the queue they would start it again at once.",
   },
   71: {
     says: "the units pass systemd-analyze --user verify",
     tests: ["client/install-service.test.ts"],
     differs:
-      "systemd-analyze checks them where it is installed; everywhere their lines are held against the documented settings. TimeoutStopSec is 45 s and " +
-      "not 20, because R26 gives runs 35. MemoryMax is 4 GB for the daemon with all that it runs; the daemon's own limit is R58's. No StateDirectory= " +
-      "and the like: systemd 252 puts a user's state into the configuration folder. ListenStream is written for this user and machine, because R36 " +
-      "makes the folder's name depend on them.",
+      "systemd-analyze checks them where it is installed; everywhere their lines are held against the documented settings. TimeoutStopSec is 45 s and not 20, because R26 gives runs 35. MemoryMax is 4 GB for the daemon with all that it runs; the daemon's own limit is R58's. No StateDirectory= and the like: systemd 252 puts a user's state into the configuration folder. ListenStream is written for this user and machine, because R36 makes the folder's name depend on them.",
   },
 };

@@ -53,7 +53,7 @@ const MALFORMED: readonly (readonly [string, string | Uint8Array])[] = [
 ];
 
 for (const [what, bytes] of MALFORMED) {
-  test(`malformed: ${what}`, async () => {
+  test(`R16 malformed: ${what}`, async () => {
     const connection = await dialRaw(socket);
     connection.send(bytes);
     if (what.startsWith("truncated")) connection.socket.end();
@@ -61,9 +61,9 @@ for (const [what, bytes] of MALFORMED) {
   });
 }
 
-test("after all that the same daemon serves", assertServing);
+test("R16 after all that the same daemon serves", assertServing);
 
-test("JSON of the wrong kind is refused, message by message", async () => {
+test("R16 JSON of the wrong kind is refused, message by message", async () => {
   const connection = await dialRaw(socket);
   for (const message of [
     '"text"',
@@ -81,7 +81,7 @@ test("JSON of the wrong kind is refused, message by message", async () => {
   await assertServing();
 });
 
-test("before the handshake nothing but initialize is answered", async () => {
+test("R10 before the handshake nothing but initialize is answered", async () => {
   const connection = await dialRaw(socket);
   for (const method of ["run/start", "daemon/stop", "daemon/status", "ping"])
     assert.equal((await connection.request(method, {})).error?.data?.code, "not-initialized");
@@ -90,7 +90,7 @@ test("before the handshake nothing but initialize is answered", async () => {
   await assertServing();
 });
 
-test("parameters of the wrong form are named", async () => {
+test("R16 parameters of the wrong form are named", async () => {
   const connection = await dialRaw(socket);
   assert.equal(
     (await connection.request("initialize", { ...initializeParams(namespace), nonce: "short" })).error?.data?.code,
@@ -162,7 +162,7 @@ test("an older build works with a newer daemon of its protocol", async () => {
   connection.socket.destroy();
 });
 
-test("without a handshake at most 16 connections wait, and none for long", async () => {
+test("R10 without a handshake at most 16 connections wait, and none for long", async () => {
   const waiting = await Promise.all(Array.from({ length: 16 }, () => dialRaw(socket)));
   const extra = await dialRaw(socket);
   await extra.closed;
@@ -184,7 +184,7 @@ test("queries have types and answers of their own", async () => {
   connection.socket.destroy();
 });
 
-test("a frame of 15 MiB passes", async () => {
+test("R15 a frame of 15 MiB passes", async () => {
   const connection = await dialRaw(socket);
   await shakeHandsRaw(connection, namespace, token);
   connection.send(
