@@ -109,7 +109,7 @@ for (const flag of ["", "--no-daemon"]) {
 
 test("R40 a home that is not UTF-8 is refused before anything is written there", async () => {
   const { code, stderr } = await shell(
-    `mkdir "$name"; unset XDG_CACHE_HOME XDG_STATE_HOME XDG_CONFIG_HOME; HOME="$PWD/$name" exec '${PIPD}' list`,
+    `mkdir -p "$name"; unset XDG_CACHE_HOME XDG_STATE_HOME XDG_CONFIG_HOME; HOME="$PWD/$name" exec '${PIPD}' list`,
   );
   assert.equal(code, 2);
   assert.match(stderr, /^pipd: .*is not UTF-8\. Set XDG_CACHE_HOME, /);
