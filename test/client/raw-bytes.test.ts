@@ -6,6 +6,7 @@ import { assert as check, property, string, uint8Array } from "fast-check";
 import { bytesOfText, printable, textOfBytes } from "../../protocol/raw-text.ts";
 import type { Session } from "../../protocol/session.ts";
 import { type Finished, PIPD, runPipd, TEST_PIPD } from "../harness/run-cli.ts";
+import { createSandbox, type Sandbox } from "../harness/sandbox.ts";
 import { createTwins, type Twins } from "../harness/twins.ts";
 import { makeWheel, wheelFilename } from "../harness/wheel-maker.ts";
 
@@ -15,17 +16,19 @@ const TEXT = "caf\udce9";
 
 let twins: Twins;
 let wheels = "";
+/** For the program with test commands: another build has a daemon of its own. */
+const plain = createSandbox();
 before(async () => {
   twins = await createTwins();
   wheels = twins.sandbox.makeFolder("wheels");
   const spec = { name: "thing", version: "1.0" };
   writeFileSync(join(wheels, wheelFilename(spec)), await makeWheel(spec));
 });
-after(() => twins[Symbol.asyncDispose]());
+after(() => Promise.all([twins[Symbol.asyncDispose](), plain.close()]));
 
 /** Runs a script in which `$name` is the name that is not UTF-8: Node cannot pass it on. */
-function shell(script: string): Promise<Finished> {
-  return runPipd(twins.sandbox, ["-c", `name=$(printf '${NAME}')\nset -e\n${script}`], { program: "/bin/sh" });
+function shell(script: string, sandbox: Sandbox = twins.sandbox): Promise<Finished> {
+  return runPipd(sandbox, ["-c", `name=$(printf '${NAME}')\nset -e\n${script}`], { program: "/bin/sh" });
 }
 
 /** The names in a folder, with bytes that are not UTF-8 as text. */
@@ -56,11 +59,12 @@ for (const flag of ["", "--no-daemon"]) {
   test(`R40 words, variables and the folder reach the command byte for byte ${flag}`, async () => {
     const { stdout, stderr } = await shell(
       `mkdir -p "$name" && cd "$name" && VALUE="=$name=" exec '${TEST_PIPD}' ${flag} session é "-$name" '' "$name" plain`,
+      plain,
     );
     assert.equal(stderr, "");
     const session = JSON.parse(stdout) as Session & { readonly argv: readonly string[] };
     assert.deepEqual(session.argv, ["session", "é", `-${TEXT}`, "", TEXT, "plain"]);
-    assert.equal(session.cwd, join(twins.sandbox.home, TEXT));
+    assert.equal(session.cwd, join(plain.home, TEXT));
     assert.equal(session.env["VALUE"], `=${TEXT}=`);
   });
 
