@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { INTERPRETERS, NEWEST, type TestInterpreter } from "../harness/interpreters.ts";
 import { pipCommand, SHARED_WHEELS } from "../harness/pip.ts";
@@ -80,6 +80,27 @@ export function time({ file, args, env, cwd = "/" }: Command): number {
   const elapsed = performance.now() - start;
   if (status !== 0) throw new Error(`${file} ${args.join(" ")} ended with ${status}\n${stdout}\n${stderr}`);
   return elapsed;
+}
+
+/** Clock ticks of CPU time that a process and the children it has reaped have used; 0 for one that is gone. */
+function cpuTicks(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
+    return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  } catch {
+    return 0;
+  }
+}
+
+/** Waits until these processes have stopped working (byte code is compiled after the answer), a minute at most: one run must not slow down the next. */
+export function settle(pids: () => readonly number[]): void {
+  const used = (): number => pids().reduce((sum, pid) => sum + cpuTicks(pid), 0);
+  const deadline = performance.now() + 60_000;
+  for (let before = -1, now = used(); now !== before && performance.now() < deadline; ) {
+    spawnSync("sleep", ["0.3"]);
+    before = now;
+    now = used();
+  }
 }
 
 export function median(values: readonly number[]): number {

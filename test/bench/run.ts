@@ -18,6 +18,7 @@ import {
   median,
   PYTHON,
   type Server,
+  settle,
   startServer,
   temporaryFolder,
   time,
@@ -80,6 +81,11 @@ function filled(project: string, server: Server): string {
   return root;
 }
 
+const coldBoxes: Sandbox[] = [];
+
+/** Every daemon of this run, with what they started. */
+const daemons = (): readonly number[] => [sandbox, ...coldBoxes].flatMap((box) => processesOf(box.folder));
+
 function measure(work: Work): void {
   if (!work.name.includes(filter)) return;
   const times = new Map<Peer, number[]>();
@@ -88,6 +94,7 @@ function measure(work: Work): void {
       if (peer === "uv" && uv === undefined) continue;
       const { prepare, command } = make();
       prepare?.();
+      settle(daemons);
       times.set(peer, [...(times.get(peer) ?? []), time(command)]);
     }
   }
@@ -135,8 +142,6 @@ function coldSandbox(): Sandbox {
   time(pipd(["--python", PYTHON.executable, "list"], box));
   return box;
 }
-
-const coldBoxes: Sandbox[] = [];
 
 function resolving(name: string, project: string, server: Server): readonly Work[] {
   const dryRun = (box: Sandbox): Command =>
@@ -352,7 +357,7 @@ try {
   else {
     const jupyter = filled("jupyter", wheels);
     const flask = filled("flask", wheels);
-    spawnSync("sleep", ["20"]); // Byte code is still being compiled in the background.
+    settle(daemons);
     for (const work of [noOp("flask", flask, wheels), noOp("jupyter", jupyter, wheels)]) measure(work);
     for (const words of [["list"], ["freeze"], ["show", "jupyter"], ["check"]])
       measure(reading(`${words[0]} (102 packages)`, words, jupyter));
