@@ -32,7 +32,7 @@ import { DEFAULT_SETTINGS, parseSettings, type Settings } from "./standards/sett
 import { PipdError } from "./std/errors.ts";
 import { writeFileAtomically } from "./std/files.ts";
 import { acceptRawPaths } from "./std/raw-paths.ts";
-import { type ExclusiveLock, openExclusiveLock, openExclusiveLock } from "./store/exclusive-lock.ts";
+import { type ExclusiveLock, openExclusiveLock } from "./store/exclusive-lock.ts";
 
 process.umask(0o077);
 acceptRawPaths({ bytesOfText, textOfBytes });
