@@ -110,6 +110,11 @@ function isRetiring(error: unknown): boolean {
   return error instanceof RemoteError && error.facts.code === "retiring";
 }
 
+/** What answers is not our daemon, or not any more. */
+function isForeign(error: unknown): error is Error {
+  return error instanceof WrongProof || (error instanceof ConnectionLost && error.broken);
+}
+
 /** The daemon was just going, or a new one has just come: the next attempt finds another state. */
 function isPassing(error: unknown): boolean {
   return (
@@ -147,7 +152,7 @@ export async function connectToDaemon(places: Places, name: ClientIdentity["name
       const { startDaemon } = await import("./start-daemon.ts");
       await startDaemon(BUILD_FOLDER, places, reason, deadline);
     } catch (error) {
-      if (error instanceof WrongProof && Date.now() - (wrongSince ??= Date.now()) > WRONG_PROOF_MS)
+      if (isForeign(error) && Date.now() - (wrongSince ??= Date.now()) > WRONG_PROOF_MS)
         throw new UnsafePlace(`${places.paths.socket}: ${error.message}`);
       retiringSince = isRetiring(error) ? (retiringSince ?? Date.now()) : undefined;
       // Only one that systemd has started keeps its socket until its last run has ended; nobody else should wait for that.

@@ -23,6 +23,13 @@ export class RemoteError extends Error {
 /** The connection ended before a request was answered. */
 export class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";
+  /** Whether it was given up because the other side sent what is no message of the protocol. */
+  readonly broken: boolean;
+
+  constructor(message: string, broken = false) {
+    super(message);
+    this.broken = broken;
+  }
 }
 
 /** A request in progress; `id` is what `$/cancelRequest` takes. */
@@ -52,9 +59,9 @@ export function createRpc(input: Readable, output: Writable, destroy: () => void
   let lastId = 0;
   let lost: ConnectionLost | undefined;
 
-  const end = (reason: string): void => {
+  const end = (reason: string, broken = false): void => {
     if (lost !== undefined) return;
-    lost = new ConnectionLost(reason);
+    lost = new ConnectionLost(reason, broken);
     for (const { reject } of waiting.values()) reject(lost);
     waiting.clear();
     destroy();
@@ -89,7 +96,7 @@ export function createRpc(input: Readable, output: Writable, destroy: () => void
     try {
       scanner.bytes(chunk);
     } catch (error) {
-      end(`bad message: ${(error as Error).message}`);
+      end(`bad message: ${(error as Error).message}`, true);
     }
   });
   for (const stream of [input, output]) stream.on("error", (error) => end(error.message));

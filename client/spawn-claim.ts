@@ -93,7 +93,8 @@ function startOf(pid: number): string | undefined {
 function isAlive(name: string): boolean {
   const [, pid, start] = /^(\d+)@(\d*)$/.exec(name) ?? [];
   if (pid === undefined || Number(pid) <= 0) return false;
-  if (start !== "") return startOf(Number(pid)) === start;
+  // Only where the system does not say when a process was started is there a claim without it.
+  if (start !== "" || startOf(process.pid) !== undefined) return startOf(Number(pid)) === start;
   try {
     return process.kill(Number(pid), 0);
   } catch (error) {

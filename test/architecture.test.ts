@@ -138,6 +138,20 @@ test("every import follows the table of layers", () => {
   assert.deepEqual(faults, []);
 });
 
+test("R17 only the lock itself opens the daemon's lock file: a second descriptor that is closed would give it away", () => {
+  const uses = sources.flatMap((path) =>
+    [...readFileSync(join(ROOT, path), "utf8").matchAll(/^.*(?:\block\.db\b|\bpaths\.lock\b).*$/gm)].map(
+      ([line]) => `${path}: ${line.trim()}`,
+    ),
+  );
+  assert.deepEqual(uses, [
+    "protocol/session.ts: lock: `${folder}/lock.db`,",
+    "daemon/main.ts: const lock = await takeLock(paths.lock);",
+    // lstat opens nothing.
+    "daemon/main.ts: const identities = [paths.lock, paths.token].map((path) => stays(path, lstatSync(path)));",
+  ]);
+});
+
 test("each package has one door", () => {
   const faults: string[] = [];
   for (const path of sources) {

@@ -12,14 +12,43 @@ export const NUMBERS: readonly number[] = [...Array.from({ length: 63 }, (_, ind
 
 /** Requirement -> tests. requirements.test.ts holds it against the titles of the tests, both ways. */
 export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
-  1: { says: "the runtime folder is the first private one of five candidates", tests: ["protocol/session.test.ts"] },
-  2: { says: "a runtime folder that is not private is refused", tests: ["protocol/session.test.ts"] },
-  8: { says: "the client looks at folder and socket before it sends anything", tests: ["protocol/session.test.ts"] },
+  1: {
+    says: "the runtime folder is the first private one of five candidates",
+    tests: ["protocol/session.test.ts", "server/placement.test.ts"],
+    differs:
+      "One that a person names with PIPD_RUNTIME_DIR is refused when it is not private (R2), not passed over; only its length makes another one do (R6).",
+  },
+  2: {
+    says: "a runtime folder that is not private is refused, one that its owner left open is closed",
+    tests: ["protocol/session.test.ts", "server/placement.test.ts"],
+  },
+  3: {
+    says: "folders are checked through a descriptor and are private from the start",
+    tests: ["server/placement.test.ts"],
+  },
+  4: {
+    says: "whatever the umask, nothing that the daemon makes is open to others",
+    tests: ["server/placement.test.ts"],
+  },
+  5: { says: "the socket's public name is never open to others", tests: ["server/placement.test.ts"] },
+  6: { says: "a path too long for a socket gives way to the next", tests: ["server/placement.test.ts"] },
+  7: { says: "no abstract socket, no TCP", tests: ["server/placement.test.ts"] },
+  8: {
+    says: "the client looks at folder and socket before it sends anything",
+    tests: ["protocol/session.test.ts", "server/placement.test.ts"],
+  },
+  9: {
+    says: "each side proves that it knows the secret, which never travels",
+    tests: ["server/connections.test.ts", "server/squatter.test.ts"],
+  },
   10: {
     says: "without a handshake only initialize is answered, 5 s, 16 at a time",
     tests: ["server/connections.test.ts"],
   },
-  11: { says: "after sudo, root has its own daemon", tests: ["protocol/session.test.ts"] },
+  11: {
+    says: "after sudo, root has its own daemon",
+    tests: ["protocol/session.test.ts", "server/placement.test.ts"],
+  },
   12: {
     says: "on Windows a pipe with a random name, published in the profile",
     tests: ["protocol/windows.test.ts"],
@@ -28,18 +57,64 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   },
   15: { says: "frames are limited before the library sees them", tests: ["server/connections.test.ts"] },
   16: { says: "what is malformed ends its own connection", tests: ["server/connections.test.ts"] },
+  17: {
+    says: "a lock that the system frees elects the daemon; nothing else opens its file",
+    tests: ["architecture.test.ts", "server/start.test.ts"],
+    differs:
+      "The daemon takes it itself, first of all, and not the client before it starts one: Node cannot hand a lock on. Failures reach the terminal through the pipe of R20.",
+  },
+  18: {
+    says: "fifty clients at once, a fifth of them killed: one daemon, no failure",
+    tests: ["deep/start-race.deep.ts", "server/start.test.ts"],
+  },
+  19: { says: "losers leave with 75 and touch nothing; at most five processes", tests: ["server/start.test.ts"] },
+  20: {
+    says: "a start says how it went through a pipe; ten seconds, reason and last lines",
+    tests: ["deep/start-race.deep.ts", "server/start.test.ts"],
+  },
+  21: {
+    says: "a stale socket is no more than a cold start",
+    tests: ["deep/start-race.deep.ts", "server/stale.test.ts"],
+  },
+  22: { says: "pids in files decide nothing", tests: ["server/stale.test.ts"] },
+  23: { says: "the daemon is detached from who started it", tests: ["server/lifecycle.test.ts"] },
+  24: {
+    says: "a daemon whose files are not its own any more finishes and leaves",
+    tests: ["deep/start-race.deep.ts", "server/stale.test.ts"],
+  },
+  25: {
+    says: "stop makes itself unreachable before it answers",
+    tests: ["deep/start-race.deep.ts", "server/lifecycle.test.ts", "server/start.test.ts"],
+  },
   26: {
     says: "runs finish up to a deadline when the daemon retires, then they are cancelled, then killed",
     tests: ["server/activation.test.ts"],
   },
   28: { says: "status answers within 50 ms while eight installs run", tests: ["server/status.test.ts"] },
   29: { says: "the same with the daemon and without", tests: ["client/run.test.ts"] },
+  30: {
+    says: "where sockets or files cannot be made, the command runs without the daemon",
+    tests: ["server/stale.test.ts"],
+  },
+  32: { says: "both sides say their builds and protocols; a mismatch is typed", tests: ["server/connections.test.ts"] },
   33: {
     says: "the newer build stays, the older does without, two cost one restart",
-    tests: ["protocol/session.test.ts"],
+    tests: [
+      "deep/start-race.deep.ts",
+      "protocol/session.test.ts",
+      "server/connections.test.ts",
+      "server/versions.test.ts",
+    ],
   },
-  35: { says: "a restart says why, once, and in status", tests: ["protocol/session.test.ts"] },
-  36: { says: "another machine or mount namespace has another daemon", tests: ["protocol/session.test.ts"] },
+  34: { says: "a build put in place on the disk serves the next command", tests: ["server/versions.test.ts"] },
+  35: {
+    says: "a restart says why, once, and in status",
+    tests: ["protocol/session.test.ts", "server/stale.test.ts", "server/versions.test.ts"],
+  },
+  36: {
+    says: "another machine or mount namespace has another daemon",
+    tests: ["protocol/session.test.ts", "server/connections.test.ts", "server/stale.test.ts"],
+  },
   37: {
     says: "answers are keyed by everything they depend on",
     tests: ["scenarios/isolation.test.ts", "index/network.test.ts", "deep/isolation.deep.ts"],
@@ -69,6 +144,10 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   48: { says: "a broken pipe is one line and exit 120", tests: ["client/run.test.ts"] },
   49: { says: "5 MB to a slow pipe are complete", tests: ["client/run.test.ts"] },
   50: { says: "questions are asked by the daemon, input is pulled", tests: ["client/run.test.ts"] },
+  62: {
+    says: "a runtime folder that was removed: the daemon leaves, the next starts fresh",
+    tests: ["deep/start-race.deep.ts", "server/stale.test.ts"],
+  },
   69: {
     says: "a socket that systemd hands over is used as it is; the wrong process or count is fatal",
     tests: ["server/activation.test.ts"],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -106,7 +106,20 @@ test("R16 parameters of the wrong form are named", async () => {
   connection.socket.destroy();
 });
 
-test("both sides prove the secret", async () => {
+test("R9 the secret has 32 bytes, is closed to others, and is another one for each daemon", async () => {
+  await using own = createSandbox();
+  const seen = new Set<string>();
+  for (let round = 0; round < 2; round++) {
+    await runPipd(own, ["daemon", "restart"], { program });
+    const path = join(dirname((await daemonStatus(own, { program }))!.socket), "token");
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.match(readFileSync(path, "latin1"), /^[0-9a-f]{64}$/);
+    seen.add(readFileSync(path, "latin1"));
+  }
+  assert.equal(seen.size, 2);
+});
+
+test("R9 both sides prove the secret", async () => {
   const connection = await dialRaw(socket);
   const { nonce, proof } = await shakeHandsRaw(connection, namespace, token);
   assert.equal(proof, hmacSha256Hex(readFileSync(token, "latin1"), proofText(NONCE, nonce, "server")));
@@ -119,7 +132,7 @@ for (const [what, proof] of [
   ["that is empty", ""],
   ["of the wrong length", "ab"],
 ] as const) {
-  test(`a proof ${what} closes the connection`, async () => {
+  test(`R9 a proof ${what} closes the connection`, async () => {
     const connection = await dialRaw(socket);
     await connection.request("initialize", initializeParams(namespace));
     connection.notify("initialized", { proof });
@@ -127,14 +140,14 @@ for (const [what, proof] of [
   });
 }
 
-test("the server's own proof is not accepted from a client", async () => {
+test("R9 the server's own proof is not accepted from a client", async () => {
   const connection = await dialRaw(socket);
   const { result } = await connection.request("initialize", initializeParams(namespace));
   connection.notify("initialized", { proof: (result as { readonly proof: string }).proof });
   await connection.closed;
 });
 
-test("a caller of another namespace is refused", async () => {
+test("R36 a caller of another namespace is refused", async () => {
   const connection = await dialRaw(socket);
   assert.equal(
     (await connection.request("initialize", initializeParams({ ...namespace, mnt: "mnt:[1]" }))).error?.data?.code,
@@ -143,7 +156,7 @@ test("a caller of another namespace is refused", async () => {
   connection.socket.destroy();
 });
 
-test("no common protocol: the older client does without the daemon, the newer one replaces it", async () => {
+test("R32 R33 no common protocol: the older client does without the daemon, the newer one replaces it", async () => {
   for (const [range, action] of [
     [{ min: 0, max: 0 }, "in-process"],
     [{ min: 2, max: 3 }, "retire"],
@@ -156,9 +169,14 @@ test("no common protocol: the older client does without the daemon, the newer on
   }
 });
 
-test("an older build works with a newer daemon of its protocol", async () => {
+test("R32 R33 an older build works with a newer daemon of its protocol", async () => {
   const connection = await dialRaw(socket);
-  assert.ok((await connection.request("initialize", initializeParams(namespace))).result);
+  const { result } = await connection.request("initialize", initializeParams(namespace));
+  const { protocol, server } = result as { protocol: number; server: Record<string, unknown> };
+  assert.equal(protocol, 1);
+  assert.equal(server["pid"], pid);
+  assert.match(String(server["buildId"]), /^\d+\.\d+\.\d+\+\d+\.[0-9a-f]{12}$/);
+  assert.ok(String(server["buildId"]).startsWith(`${String(server["version"])}+`));
   connection.socket.destroy();
 });
 

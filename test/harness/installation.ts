@@ -1,0 +1,47 @@
+import { appendFileSync, cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { TEST_PIPD } from "./run-cli.ts";
+import type { Sandbox } from "./sandbox.ts";
+
+/** A copy of the test installation inside a sandbox, to be changed as a test wants. */
+export interface Installation {
+  /** Its command. */
+  readonly program: string;
+  /** The folder with the bundles. */
+  readonly build: string;
+  /** Puts another build id on the disk, as an upgrade would. */
+  readonly setBuildId: (id: string) => void;
+  /** Replaces text in a bundle. Throws when it is not there. */
+  readonly patch: (bundle: "client.cjs" | "daemon.js", from: string | RegExp, to: string) => void;
+  /** Pids of all daemon processes that were ever started from here, also of those that lost the election. */
+  readonly starts: () => readonly number[];
+}
+
+export function installationIn(sandbox: Sandbox, name: string, buildId?: string): Installation {
+  const folder = join(sandbox.folder, name);
+  cpSync(dirname(dirname(TEST_PIPD)), folder, { recursive: true });
+  const build = join(folder, ".build");
+  const started = join(sandbox.folder, `${name}.started`);
+  const patch: Installation["patch"] = (bundle, from, to) => {
+    const path = join(build, bundle);
+    const text = readFileSync(path, "utf8");
+    const changed = text.replace(from, to);
+    if (changed === text) throw new Error(`${bundle} has no ${String(from)}`);
+    writeFileSync(path, changed);
+  };
+  const setBuildId = (id: string): void => writeFileSync(join(build, "build-id"), id);
+  patch(
+    "daemon.js",
+    /^/,
+    `import { appendFileSync as __append } from "node:fs"; __append(${JSON.stringify(started)}, process.pid + "\\n");\n`,
+  );
+  appendFileSync(started, "");
+  if (buildId !== undefined) setBuildId(buildId);
+  return {
+    program: join(folder, "client/pipd"),
+    build,
+    setBuildId,
+    patch,
+    starts: () => (existsSync(started) ? readFileSync(started, "utf8").split("\n").filter(Boolean).map(Number) : []),
+  };
+}
