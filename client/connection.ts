@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { CRASH_PAUSE_MS, crashPauseFile } from "../protocol/crashes.ts";
 import { UnsafePlace } from "../protocol/runtime-folder.ts";
 import { parseBuildId } from "../protocol/session.ts";
 import { type ClientIdentity, shakeHands, WrongProof } from "./handshake.ts";
@@ -141,6 +142,8 @@ const WRONG_PROOF_MS = 500;
 export async function connectToDaemon(places: Places, name: ClientIdentity["name"] = "pipd"): Promise<DaemonOutcome> {
   const deadline = Date.now() + BUDGET_MS;
   const client = identity(name);
+  const crashes = readCrashPause(places.folders.state);
+  if (crashes !== undefined) throw new WithoutDaemonError(crashes);
   let reason: string | undefined;
   let replacements = 0;
   let wrongSince: number | undefined;
@@ -172,6 +175,20 @@ export async function connectToDaemon(places: Places, name: ClientIdentity["name
     }
   }
   throw new WithoutDaemonError("the daemon did not answer in time");
+}
+
+/** Why the daemon is left alone after it has crashed again and again, with the time until which; undefined when it is not (R61). */
+function readCrashPause(state: string): string | undefined {
+  const path = crashPauseFile(state);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  const left = stat === undefined ? 0 : stat.mtimeMs + CRASH_PAUSE_MS - Date.now();
+  if (left <= 0 || left > CRASH_PAUSE_MS) return undefined;
+  return `${readFileSync(path, "utf8")} (tried again in ${Math.ceil(left / 60_000)} min, or by \`pipd daemon start\`)`;
+}
+
+/** Lets clients use the daemon again although it has crashed: a person asks for it. */
+export function endCrashPause({ folders }: Places): void {
+  rmSync(crashPauseFile(folders.state), { force: true });
 }
 
 /** The daemon runs, but this client has to do without it. */

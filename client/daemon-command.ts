@@ -1,6 +1,6 @@
 import { type FSWatcher, openSync, readFileSync, readSync, statSync, watch } from "node:fs";
 import { EXIT } from "../protocol/errors.ts";
-import { type Connection, connectToDaemon, connectToRunning } from "./connection.ts";
+import { type Connection, connectToDaemon, connectToRunning, endCrashPause } from "./connection.ts";
 import type { Output } from "./output.ts";
 import { findPlaces, foldersWithoutDaemon, type Places } from "./places.ts";
 
@@ -64,7 +64,10 @@ async function start(_options: readonly string[], output: Output): Promise<numbe
   const places = findPlaces();
   const running = await connectToRunning(places);
   running?.close();
+  endCrashPause(places);
   const { connection, notices } = await connectToDaemon(places);
+  // Closed before its handshake has arrived, the connection would have its notices given to the next client as well.
+  await connection.rpc.request("ping", {}).answer;
   connection.close();
   for (const line of notices) output.write(2, `${line}\n`);
   const verb = running?.daemonPid === connection.daemonPid ? "runs already" : "started";

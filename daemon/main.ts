@@ -20,7 +20,7 @@ import type { Observation } from "./operations/observation.ts";
 import { ACTIVATED_DESCRIPTOR, checkActivation, turnAway } from "./server/activation.ts";
 import { createSecret, INHERITED_PIPE } from "./server/auth.ts";
 import { createDaemonServer, type DaemonServer, type DaemonServerParts } from "./server/daemon-server.ts";
-import { GRACE_MS } from "./server/handlers.ts";
+import { createFaultHandler } from "./server/faults.ts";
 import { createInstallationCheck, readBuildId } from "./server/installation.ts";
 import type { End } from "./server/lifecycle.ts";
 import { type Door, openDoor, openInheritedDoor, safely, watchOwnership } from "./server/listen.ts";
@@ -170,6 +170,7 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
       elapsed: () => performance.now(),
       memory: () => process.memoryUsage(),
       idleExitMs: settings.idleTimeout * 1000,
+      graceMs: settings.drainTimeout * 1000,
       replaced: createInstallationCheck(BUILD_FOLDER, buildId),
     },
   };
@@ -181,24 +182,25 @@ function leave(exitCode: number): void {
   setTimeout(() => process.exit(exitCode), 100);
 }
 
-/** A fault that nobody caught: the log has it, those who wait get an answer, and the process ends (R61). */
+/** From here on a fault that nobody caught ends the process in order. */
 function watchFaults(
-  log: DeferredLog,
-  logPath: string,
+  { log, logPath, folders, parts: { self, now, memory } }: World,
   server: () => DaemonServer | undefined,
   unreachable: (end: End) => void,
 ): void {
-  const fault = (error: unknown): void => {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    log.error({ error: text }, "uncaught error");
-    unreachable({ reason: "it met a fault", successor: true });
-    server()?.runs.failAll(
-      new PipdError("internal-error", `pipd met a fault: ${error instanceof Error ? error.message : String(error)}`, {
-        hint: `The log has the details: ${logPath}`,
-      }),
-    );
-    leave(EXIT.internal);
-  };
+  const fault = createFaultHandler({
+    log,
+    logPath,
+    stateFolder: folders.state,
+    isDaemon: !options.stdio,
+    pid: process.pid,
+    facts: { build: self.buildId, node: process.version, platform: `${process.platform} ${process.arch}` },
+    now,
+    memory,
+    server,
+    unreachable,
+    leave: () => leave(EXIT.internal),
+  });
   process.on("uncaughtException", fault);
   process.on("unhandledRejection", fault);
 }
@@ -264,7 +266,7 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
     unreachable,
     over: () => leave(EXIT.ok),
   });
-  watchFaults(log, world.logPath, () => server, unreachable);
+  watchFaults(world, () => server, unreachable);
   const accept = (socket: Socket): void => {
     socket.on("error", () => {});
     server.accept({ input: socket, output: socket, end: () => socket.destroySoon() });
@@ -272,7 +274,7 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
   door = options.activated
     ? await openInheritedDoor(paths.socket, ACTIVATED_DESCRIPTOR, accept)
     : await openDoor(paths.socket, `${paths.folder}/.s.${process.pid}`, process.platform, accept);
-  const retire = (reason: string, successor: boolean): void => server.lifecycle.retire({ reason, successor }, GRACE_MS);
+  const retire = (reason: string, successor: boolean): void => server.retire({ reason, successor });
   stopWatching = watchOwnership(paths.socket, [door.mine, ...identities], CHECK_SOCKET_MS, () =>
     retire("its files were removed or replaced", true),
   );
@@ -295,8 +297,7 @@ async function serveStdio(folders: PipdFolders, log: DeferredLog): Promise<void>
   const world = buildWorld(folders, log);
   let server: DaemonServer | undefined;
   watchFaults(
-    log,
-    world.logPath,
+    world,
     () => server,
     () => {},
   );

@@ -165,7 +165,9 @@ function logWriter(parts: Parts, options: ParsedOptions, run: RunInput): LogWrit
 /** Says what went wrong and gives the exit status; an error nobody expected shows its stack with `--debug` only. */
 function printError(error: unknown, run: RunInput, renderer: Renderer, debug: boolean): number {
   if (run.signal.aborted) {
-    renderer.reporter.message("critical", "Operation cancelled by user");
+    const { reason } = run.signal as { readonly reason: unknown };
+    const bySystem = reason instanceof PipdError && reason.code === "server-cancelled";
+    renderer.reporter.message("critical", bySystem ? reason.message : "Operation cancelled by user");
     return EXIT.error;
   }
   if (!(error instanceof PipdError)) {

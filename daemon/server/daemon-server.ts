@@ -1,5 +1,6 @@
 import type { Program } from "../../protocol/program.ts";
 import type { Namespace } from "../../protocol/session.ts";
+import { PipdError } from "../std/errors.ts";
 import type { Secret } from "./auth.ts";
 import { createHandlers, type Queries } from "./handlers.ts";
 import { createLifecycle, type End, type Lifecycle } from "./lifecycle.ts";
@@ -18,6 +19,8 @@ export interface DaemonServerParts extends StatusParts {
   readonly queries: () => Promise<Queries>;
   readonly log: Log;
   readonly spillFolder: string;
+  /** How long runs may go on when the daemon retires, unless it is told otherwise (R26). */
+  readonly graceMs: number;
   /** Lines for the first person who comes. */
   readonly notices: readonly string[];
   readonly replaced: () => string | undefined;
@@ -32,14 +35,14 @@ export interface DaemonServer {
   accept(transport: Transport): Peer | undefined;
   readonly lifecycle: Lifecycle;
   readonly runs: Runs;
+  /** Makes the daemon unreachable at once and ends it when its runs have ended, or when the time for them is over. */
+  retire(end: End): void;
 }
 
 /** Connections in their handshake at any time (R10). */
 const MAX_PENDING = 16;
 const HANDSHAKE_MS = 5000;
 const LAST_WORDS_MS = 1000;
-/** How long runs may go on when another build takes over or the socket is gone. */
-const RETIRE_GRACE_MS = 30_000;
 
 export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
   const peers = new Set<Peer>();
@@ -56,16 +59,19 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
     connections: () => peers.size,
     runs: () => runs.list().length,
     unreachable: parts.unreachable,
-    cancelRuns: (reason) => runs.cancelAll(reason),
+    cancelRuns: (reason) =>
+      runs.cancelAll(cutShort(`The pipd daemon is ending (${reason}) and has cancelled this command.`)),
     over: (reason, stuck) => {
       parts.log.info({ reason, stuck }, "over");
+      // Those that did not end when they were cancelled are given up: their threads end with the process.
+      runs.failAll(cutShort(`The pipd daemon ended (${reason}) before this command did.`));
       void lastWords(peers).then(() => {
         for (const peer of peers) peer.close();
         parts.over(stuck);
       });
     },
   });
-  const retire = (end: End, graceMs: number): void => {
+  const retire = (end: End, graceMs = parts.graceMs): void => {
     parts.log.info({ ...end, graceMs }, "retiring");
     lifecycle.retire(end, graceMs);
   };
@@ -89,12 +95,13 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
     handshakeMs: HANDSHAKE_MS,
     retiring: () => lifecycle.retiring,
     replaced: parts.replaced,
-    outdated: (reason: string) => retire({ reason, successor: true }, RETIRE_GRACE_MS),
+    outdated: (reason: string) => retire({ reason, successor: true }),
     notices: createNotices(parts.notices),
   };
   return {
     lifecycle,
     runs,
+    retire: (end) => retire(end),
     accept: (transport) => {
       if (pending >= MAX_PENDING) {
         parts.log.warn({ pending }, "too many connections without a handshake");
@@ -112,6 +119,11 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
       return peer;
     },
   };
+}
+
+/** What a command is told that the end of the daemon cuts short. */
+function cutShort(text: string): PipdError {
+  return new PipdError("server-cancelled", text, { hint: "Run the command again: another daemon will take it." });
 }
 
 /** Lets answers leave, also on a machine that is busy with other things; a client that does not read them is not waited for long. */

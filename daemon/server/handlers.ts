@@ -23,8 +23,8 @@ export interface Queries {
 /** What concerns the daemon itself. */
 export interface DaemonControl {
   status(): Promise<Result<"daemon/status">>;
-  /** Makes the daemon unreachable before it returns (R25); what runs is then given `graceMs` to finish. */
-  retire(end: End, graceMs: number): void;
+  /** Makes the daemon unreachable before it returns (R25); what runs is then given `graceMs` to finish, or what the settings say. */
+  retire(end: End, graceMs?: number): void;
   /** Whether new work is refused. */
   retiring(): boolean;
   log(lines: number): Promise<Result<"daemon/log">>;
@@ -44,9 +44,6 @@ export interface Handlers {
   notification(peer: Peer, method: MethodName, params: unknown): void;
 }
 
-/** How long runs may go on after `daemon/stop` and `daemon/retire`. */
-export const GRACE_MS = 30_000;
-
 type RequestHandlers = {
   [Name in MethodName]?: (
     params: Params<Name>,
@@ -65,11 +62,11 @@ export function createHandlers({ runs, queries, control, pid }: HandlersParts): 
     },
     "daemon/status": () => control.status(),
     "daemon/stop": ({ force }) => {
-      control.retire({ reason: "stopped", successor: false }, force === true ? 0 : GRACE_MS);
+      control.retire({ reason: "stopped", successor: false }, force === true ? 0 : undefined);
       return { pid };
     },
     "daemon/retire": ({ reason, graceMs }) => {
-      control.retire({ reason, successor: true }, graceMs ?? GRACE_MS);
+      control.retire({ reason, successor: true }, graceMs);
       return { pid };
     },
     "daemon/log": ({ lines }) => control.log(lines ?? 100),

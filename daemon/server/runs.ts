@@ -32,8 +32,8 @@ export interface Runs {
   signalled(peer: Peer, params: Params<"run/signal">): void;
   list(): readonly Run[];
   readonly served: number;
-  /** Asks every run to stop, as Ctrl-C would. */
-  cancelAll(reason: string): void;
+  /** Asks every run to stop, as Ctrl-C would; the error is the signal's reason. */
+  cancelAll(reason: Error): void;
   /** Answers every run at once with this error: the process cannot go on. */
   failAll(error: Error): void;
 }
@@ -136,8 +136,8 @@ export function createRuns(parts: RunsParts): Runs {
     },
     cancelAll: (reason) => {
       for (const run of active) {
-        parts.log.warn({ pid: run.pid, command: run.command, reason }, "run cancelled");
-        run.abort.abort();
+        parts.log.warn({ pid: run.pid, command: run.command, reason: reason.message }, "run cancelled");
+        run.abort.abort(reason);
       }
     },
     failAll: (error) => {

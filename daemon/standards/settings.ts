@@ -10,6 +10,8 @@ export interface Settings {
   readonly daemon: boolean;
   /** Seconds without clients and runs after which the daemon ends; 0 for never. */
   readonly idleTimeout: number;
+  /** Seconds that commands in progress have to finish when the daemon ends; then they are cancelled. */
+  readonly drainTimeout: number;
   /** Requests in flight per host over HTTP/1.1. */
   readonly concurrency: number;
   /** Worker threads for unpacking and linking; 0 for one per core. */
@@ -23,6 +25,7 @@ export interface Settings {
 export const DEFAULT_SETTINGS: Settings = {
   daemon: true,
   idleTimeout: 3 * 60 * 60,
+  drainTimeout: 30,
   concurrency: 5,
   workers: 0,
   storeLimit: 20e9,
@@ -62,6 +65,7 @@ const READERS: Readonly<Record<string, readonly [keyof Settings, Read]>> = {
     "idleTimeout",
     measure('seconds, or a duration as "90s", "30m", "3h" (0: never)', { s: 1, m: 60, h: 3600, d: 86_400 }),
   ],
+  "drain-timeout": ["drainTimeout", measure('seconds, or a duration as "90s", "2m"', { s: 1, m: 60, h: 3600 })],
   concurrency: ["concurrency", whole(1, 64)],
   workers: ["workers", whole(0, 64)],
   "store-limit": [

@@ -208,7 +208,7 @@ test("a daemon that dies is reported, and the command is not run a second time",
   assert.match(stderr, /^ERROR: the pipd daemon \(pid \d+\) ended while it ran this command\./);
 });
 
-test("an uncaught fault answers those who wait, ends the daemon, and leaves no credentials in the log", async () => {
+test("R61 an uncaught fault answers those who wait, ends the daemon, and leaves no credentials in the log", async () => {
   await using own = createSandbox();
   const url = "https://user:canary-secret@host/simple";
   const waiting = startPipd(own, ["wait", "--index-url", url], {

@@ -88,7 +88,11 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   },
   26: {
     says: "runs finish up to a deadline when the daemon retires, then they are cancelled, then killed",
-    tests: ["server/activation.test.ts"],
+    tests: ["server/ending.test.ts", "server/activation.test.ts"],
+  },
+  27: {
+    says: "an idle daemon leaves, editors keep it, and whoever comes at that moment does not notice",
+    tests: ["server/lifecycle.test.ts", "server/ending.test.ts"],
   },
   28: { says: "status answers within 50 ms while eight installs run", tests: ["server/status.test.ts"] },
   29: { says: "the same with the daemon and without", tests: ["client/run.test.ts"] },
@@ -144,6 +148,13 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   48: { says: "a broken pipe is one line and exit 120", tests: ["client/run.test.ts"] },
   49: { says: "5 MB to a slow pipe are complete", tests: ["client/run.test.ts"] },
   50: { says: "questions are asked by the daemon, input is pulled", tests: ["client/run.test.ts"] },
+  61: {
+    says: "a crash is described in a file, told to those who wait, and after three the daemon is left alone for a while",
+    tests: ["client/run.test.ts", "server/crash.test.ts"],
+    differs:
+      "What counts is a fault that JavaScript sees. A daemon that is killed, also for want of memory, leaves no file and does not count: it could not " +
+      "be told from a kill -9, after which the next command must find a daemon (R21).",
+  },
   62: {
     says: "a runtime folder that was removed: the daemon leaves, the next starts fresh",
     tests: ["deep/start-race.deep.ts", "server/stale.test.ts"],

@@ -77,7 +77,7 @@ void describe("the daemon's life", { concurrency: 4 }, () => {
     assert.equal((await running.finished).stdout, "waiting\ncleaned up\n");
   });
 
-  test("the daemon leaves when it has been idle", async () => {
+  test("R27 the daemon leaves when it has been idle", async () => {
     await using sandbox = createSandbox();
     writeFileSync(join(sandbox.config, "config.toml"), "idle-timeout = 1\n");
     const pid = await startDaemon(sandbox, { program });
