@@ -107,6 +107,7 @@ export const ERRORS = {
   "certificate-invalid": failure("The other side's certificate is not trusted."),
   "download-not-saved": failure("A downloaded file could not be written."),
   "hash-mismatch": failure("A file has another hash than was announced or asked for."),
+  "wrong-length": failure("A file does not end where it should."),
   "invalid-filename": failure("A name of a wheel or source distribution that breaks its specification."),
   "no-metadata": failure("A file without core metadata."),
   "invalid-wheel": failure("A wheel that breaks its specification."),

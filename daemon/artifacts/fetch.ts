@@ -60,6 +60,7 @@ interface Order {
   /** The archive's hash, hex, as known before anything is read. */
   readonly sha256: string | undefined;
   readonly store: WheelStore;
+  readonly isRemote: boolean;
   /** Where the archive lies, and its hash if that was computed on the way there. `scratch` is a new folder that may be used for it. */
   bring(scratch: string, call: Call): Promise<{ readonly archive: string; readonly sha256: string | undefined }>;
   /** Called with the hash once the wheel is in the store. */
@@ -85,7 +86,7 @@ export function createWheelFetcher(ports: WheelFetcherPorts): WheelFetcher {
     audience.set(key, listeners.add(call.reporter));
     try {
       return await flights.run(key, call.signal, (signal) =>
-        unpackOrder(order, ports.pool, { ...call, signal, reporter: reporterFor(listeners) }),
+        bringOrder(order, ports.pool, { ...call, signal, reporter: reporterFor(listeners) }),
       );
     } finally {
       listeners.delete(call.reporter);
@@ -118,6 +119,14 @@ export function createWheelFetcher(ports: WheelFetcherPorts): WheelFetcher {
 function storedWheel({ filename, demands, sha256, store }: Order): StoredWheel | undefined {
   if (sha256 === undefined || !checkHashes(filename, demands, new Map([["sha256", sha256]]))) return undefined;
   return store.find(sha256);
+}
+
+/** What comes over the network is brought by one process alone. */
+async function bringOrder(order: Order, pool: WorkerPool, call: Call): Promise<StoredWheel> {
+  const { sha256, store } = order;
+  if (sha256 === undefined || !order.isRemote) return unpackOrder(order, pool, call);
+  using claim = await store.claim(sha256, call.signal);
+  return (claim.waited ? store.find(sha256) : undefined) ?? (await unpackOrder(order, pool, call));
 }
 
 async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<StoredWheel> {
@@ -166,6 +175,7 @@ async function orderOf(
     demands,
     sha256: declared,
     store,
+    isRemote: true,
     bring: async (scratch, call) => {
       const archive = join(scratch, "archive");
       const { sha256 } = await download(source, archive, call);
@@ -193,6 +203,7 @@ async function localOrder(
     demands,
     sha256: declared ?? store.localHash(before, path),
     store,
+    isRemote: false,
     bring: async () => ({ archive: path, sha256: undefined }),
     done: async (sha256) => {
       const after = await statFile(path).catch(() => undefined);

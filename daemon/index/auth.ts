@@ -7,7 +7,8 @@ import type { NetworkSettings } from "./network-settings.ts";
 export interface Credentials {
   /**
    * The value of the Authorization header for `url`, or undefined: the user name and password in the URL itself, else those of the first of
-   * `locations` (index URLs) on the same host and port, else those of the caller's netrc file. As pip, they are sent without being asked for.
+   * `locations` (index URLs) on the same host and port, else those of the caller's netrc file. As pip, they are sent without being asked for;
+   * unlike pip, what belongs to an `https:` location is never sent in the clear.
    */
   authorization(url: URL, locations: readonly string[], network: NetworkSettings): string | undefined;
 }
@@ -51,9 +52,16 @@ export function createCredentials(): Credentials {
     authorization(url, locations, network) {
       for (const candidate of [url.href, ...locations]) {
         const other = URL.canParse(candidate) ? new URL(candidate) : undefined;
-        if (other?.host === url.host && (other.username !== "" || other.password !== "")) {
+        if (other?.host === url.host && !isDowngrade(other, url) && (other.username !== "" || other.password !== "")) {
           return basic(decode(other.username), decode(other.password));
         }
+      }
+      const isExposed = (location: string): boolean => {
+        const other = URL.canParse(location) ? new URL(location) : undefined;
+        return other?.hostname === url.hostname && isDowngrade(other, url);
+      };
+      if (locations.some(isExposed)) {
+        return undefined;
       }
       const netrc = netrcOf(network.netrcFiles);
       const entry = netrc?.get(url.hostname) ?? netrc?.get("default");
@@ -69,6 +77,10 @@ export function withoutCredentials(url: string | URL): string {
   parsed.password = "";
   parsed.hash = "";
   return parsed.href;
+}
+
+function isDowngrade(from: URL, to: URL): boolean {
+  return from.protocol === "https:" && to.protocol === "http:";
 }
 
 function basic(user: string, password: string): string {

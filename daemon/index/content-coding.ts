@@ -1,18 +1,29 @@
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate, inflateRaw } from "node:zlib";
-import { PipdError } from "../std/errors.ts";
+import { errnoOf, PipdError } from "../std/errors.ts";
+import { TRY_AGAIN } from "./failures.ts";
 
 /** What is asked for: every coding that {@link decode} reads. */
 export const ACCEPT_ENCODING = "gzip, deflate, br";
 
-/** No page is longer; a compressed bomb is. Bytes. */
-const LONGEST_BODY = 1024 * 1024 * 1024;
+/** A body grows by no more than this; a compressed bomb does. */
+const MOST_GROWTH = 100;
+/** Growth alone says nothing of bodies shorter than that. Bytes. */
+const HARMLESS = 4 * 1024 * 1024;
 
-/** A body without the codings its Content-Encoding names. Throws PipdError "request-failed" if it is not what that says. */
-export async function decode(raw: Uint8Array, encoding: string | undefined, url: string): Promise<Uint8Array> {
+/**
+ * A body without the codings its Content-Encoding names. `longest` is in bytes. Throws PipdError "request-failed" if it is not what that says, or is
+ * longer than that.
+ */
+export async function decode(
+  raw: Uint8Array,
+  encoding: string | undefined,
+  url: string,
+  longest: number,
+): Promise<Uint8Array> {
   // Bodies mostly grow tenfold: in few large pieces that costs a tenth of the time it takes in zlib's 16 kB ones.
   const limit = {
-    maxOutputLength: LONGEST_BODY,
+    maxOutputLength: Math.min(longest, Math.max(HARMLESS, raw.byteLength * MOST_GROWTH)),
     chunkSize: Math.min(Math.max(16_384, raw.byteLength * 10), 4_194_304),
   };
   let body = raw;
@@ -29,7 +40,9 @@ export async function decode(raw: Uint8Array, encoding: string | undefined, url:
         body = await promisify(inflate)(source, limit).catch(() => promisify(inflateRaw)(source, limit));
       }
     } catch (cause) {
-      throw new PipdError("request-failed", `The answer of ${url} cannot be decompressed (${coding}).`, { cause });
+      const isBomb = errnoOf(cause) === "ERR_BUFFER_TOO_LARGE";
+      const fault = isBomb ? "becomes far too long when it is decompressed" : "cannot be decompressed";
+      throw new PipdError("request-failed", `The answer of ${url} ${fault} (${coding}).`, { hint: TRY_AGAIN, cause });
     }
   }
   return body;

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { inflateRawSync } from "node:zlib";
+import { crc32, inflateRawSync } from "node:zlib";
 import { normalizeName } from "../standards/name.ts";
 import { errnoOf, PipdError } from "../std/errors.ts";
 
@@ -20,11 +20,12 @@ const END_LENGTH = 22;
 const LONGEST_COMMENT = 0xffff;
 const LOCAL_HEADER_LENGTH = 30;
 /** A METADATA that claims to be longer is an attack. Bytes. */
-const LONGEST_METADATA = 64 * 1024 * 1024;
+export const LONGEST_METADATA = 16 * 1024 * 1024;
 
 interface Entry {
   readonly name: string;
   readonly method: number;
+  readonly crc: number;
   readonly compressed: number;
   readonly uncompressed: number;
   readonly offset: number;
@@ -112,6 +113,7 @@ function entriesOf(filename: string, directory: Buffer): readonly Entry[] {
     entries.push({
       name: directory.toString("utf8", at + 46, at + 46 + nameLength),
       method: directory.readUInt16LE(at + 10),
+      crc: directory.readUInt32LE(at + 16),
       compressed: directory.readUInt32LE(at + 20),
       uncompressed: directory.readUInt32LE(at + 24),
       offset: directory.readUInt32LE(at + 42),
@@ -173,13 +175,13 @@ function inflate(filename: string, entry: Entry, data: Buffer): string {
         : entry.method === 8
           ? inflateRawSync(data, { maxOutputLength: LONGEST_METADATA })
           : undefined;
-    if (bytes?.length === entry.uncompressed) {
+    if (bytes?.length === entry.uncompressed && crc32(bytes) === entry.crc) {
       return bytes.toString("utf8");
     }
   } catch {
     // Told below.
   }
-  throw invalid(filename, "METADATA cannot be decompressed");
+  throw invalid(filename, "METADATA is damaged");
 }
 
 function invalid(filename: string, reason: string): PipdError {

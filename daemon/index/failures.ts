@@ -1,6 +1,7 @@
 import { errnoOf, PipdError } from "../std/errors.ts";
 import { redact } from "../std/redact.ts";
 import { withoutCredentials } from "./auth.ts";
+import { TOO_LONG, TOO_SLOW } from "./steady-body.ts";
 
 /**
  * What a failed request says about the server: `unreachable` no connection came about, `timeout` it stayed silent, `broken` the connection broke
@@ -35,6 +36,7 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
 const TIMEOUTS: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_TIMEOUT: "the server did not answer in time",
   UND_ERR_BODY_TIMEOUT: "the server stopped sending",
+  [TOO_SLOW]: "the server sends next to nothing",
 };
 
 const BROKEN: Readonly<Record<string, string>> = {
@@ -89,6 +91,9 @@ function sortCode(code: string): Failure | undefined {
   if (broken !== undefined) {
     return { kind: "broken", reason: broken };
   }
+  if (code === TOO_LONG) {
+    return { kind: "other", reason: "the answer is far too long" };
+  }
   if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|EPROTO/.test(code)) {
     return { kind: "certificate", reason: `its certificate cannot be verified (${code})` };
   }
@@ -106,13 +111,26 @@ export class PassingFailure extends Error {
   }
 }
 
+/** What to do about a server that is there and does not do its work. */
+export const TRY_AGAIN = "Try again later; --timeout and --retries make pipd more patient.";
+
 /** The PipdError "index-unreachable" for the host of `url`. */
 export function unreachable(url: URL, reason: string, cause?: unknown): PipdError {
   return new PipdError("index-unreachable", `Could not reach ${url.origin}: ${reason}`, {
-    hint: "Check the network connection, the proxy settings and the index URL.",
+    hint: UNREACHABLE_HINT,
     cause,
   });
 }
+
+/** The same for a host that has not been asked again, for it failed a moment ago; `quiet` milliseconds are left. */
+export function stillUnreachable(url: URL, reason: string, quiet: number): PipdError {
+  const seconds = Math.ceil(quiet / 1000);
+  return new PipdError("index-unreachable", `Could not reach ${url.origin} a moment ago: ${reason}`, {
+    hint: `${UNREACHABLE_HINT} The host is asked again in ${seconds} s.`,
+  });
+}
+
+const UNREACHABLE_HINT = "Check the network connection, the proxy settings and the index URL.";
 
 /** The error as a person may read it (a PipdError), wrapped as {@link PassingFailure} if another attempt may help. */
 export function told(error: unknown, url: URL, failure: Failure = failureOf(error)): unknown {
@@ -131,9 +149,12 @@ export function told(error: unknown, url: URL, failure: Failure = failureOf(erro
     case "timeout":
     case "broken":
       return new PassingFailure(
-        new PipdError("request-failed", `Could not fetch ${at}: ${failure.reason}`, { cause: error }),
+        new PipdError("request-failed", `Could not fetch ${at}: ${failure.reason}`, { hint: TRY_AGAIN, cause: error }),
       );
     case "other":
-      return new PipdError("request-failed", `Could not fetch ${at}: ${redact(failure.reason)}`, { cause: error });
+      return new PipdError("request-failed", `Could not fetch ${at}: ${redact(failure.reason)}`, {
+        hint: TRY_AGAIN,
+        cause: error,
+      });
   }
 }

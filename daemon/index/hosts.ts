@@ -1,10 +1,12 @@
 import type PQueue from "p-queue";
 import { createLruMap } from "../std/lru-map.ts";
 
-/** Why a host is not asked at the moment. */
+/** What is known of a host that could not be reached. */
 export interface Downtime {
   readonly reason: string;
-  /** Milliseconds, on the clock's scale. */
+  /** Nobody asks it before that time; then an attempt may be made, a short one. Milliseconds, on the clock's scale. */
+  readonly quietUntil: number;
+  /** From then on an attempt may take as long as the caller's settings say. */
   readonly until: number;
 }
 
@@ -21,8 +23,11 @@ export interface Host {
   answered(latency: number): void;
   /** A request failed, or its answer says that the server is out of order. `reason` has no credentials in it. */
   erred(reason: string): void;
-  /** Nobody asks it for a while: half a minute at first, twice as long after each further failure, five minutes at most. */
-  failed(reason: string): void;
+  /**
+   * An attempt that took `took` milliseconds has failed. The host is down for a while: half a minute at first, twice as long after each further failure,
+   * five minutes at most. All that time attempts are short, and at most a quarter of the time is spent on them.
+   */
+  failed(reason: string, took: number): void;
   /** It asked for fewer requests at once (429): half as many from now on, rising again with each twenty answers. */
   slowDown(): void;
   /** It speaks HTTP/2. */
@@ -57,6 +62,9 @@ export interface Hosts {
 
 const FIRST_DOWNTIME = 30_000;
 const LONGEST_DOWNTIME = 300_000;
+/** Between the end of an attempt and the next one; the longer, the longer the attempt took. */
+const SHORTEST_QUIET = 200;
+const LONGEST_QUIET = 10_000;
 const LATELY = 60_000;
 const ANSWERS_PER_RISE = 20;
 const MOST_HOSTS = 256;
@@ -131,13 +139,16 @@ function createHost(origin: string, queue: PQueue, clock: () => number): Host {
       health.failures += 1;
       health.lastError = { text, at: clock() };
     },
-    failed(reason) {
-      if (down !== undefined && clock() < down.until) {
-        return; // One of several requests that were under way together.
+    failed(reason, took) {
+      const now = clock();
+      const quietUntil = now + Math.min(Math.max(SHORTEST_QUIET, took * 3), LONGEST_QUIET);
+      if (down !== undefined && now < down.until) {
+        down = { ...down, quietUntil }; // A short attempt, or one of several requests that were under way together.
+        return;
       }
       if (downtime === 0) downSince = clock();
       downtime = downtime === 0 ? FIRST_DOWNTIME : Math.min(downtime * 2, LONGEST_DOWNTIME);
-      down = { reason, until: clock() + downtime };
+      down = { reason, quietUntil, until: now + downtime };
     },
     slowDown() {
       queue.concurrency = Math.max(1, Math.floor(queue.concurrency / 2));
@@ -151,7 +162,7 @@ function createHost(origin: string, queue: PQueue, clock: () => number): Host {
     },
     get health() {
       const isDown = down !== undefined && clock() < down.until;
-      return { ...health, ...(isDown ? { downSince, askedAgainAt: down?.until ?? 0 } : {}) };
+      return { ...health, ...(isDown ? { downSince, askedAgainAt: down?.quietUntil ?? 0 } : {}) };
     },
   };
 }

@@ -6,12 +6,13 @@ import { createSingleFlight } from "../std/single-flight.ts";
 import { createCredentials, withoutCredentials } from "./auth.ts";
 import { ACCEPT_ENCODING, decode } from "./content-coding.ts";
 import { createDispatchers } from "./dispatchers.ts";
-import { failureOf, PassingFailure, told, unreachable } from "./failures.ts";
+import { failureOf, PassingFailure, stillUnreachable, told, unreachable } from "./failures.ts";
 import type { Host, HostHealth } from "./hosts.ts";
 import { createHosts } from "./hosts.ts";
 import type { NetworkSettings } from "./network-settings.ts";
 import { networkKey } from "./network-settings.ts";
 import { proxyFor } from "./proxies.ts";
+import { type BodyLimits, steadyBody, wholeBody } from "./steady-body.ts";
 
 export interface HttpRequest {
   /** `http:` or `https:`; may hold credentials; a fragment is ignored. */
@@ -20,6 +21,8 @@ export interface HttpRequest {
   readonly network: NetworkSettings;
   /** The index or page the URL was found at: its credentials serve for the same host. */
   readonly location?: string;
+  /** Of the whole body, decompressed, in bytes: a longer one is an attack. Default 128 MiB; a stream has no limit unless it is given. */
+  readonly longest?: number;
 }
 
 /** The head of an answer. Redirects have been followed; every status is an answer, errors included. */
@@ -77,8 +80,12 @@ export interface HttpClientOptions {
 
 const RETRIED: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504, 520, 527]);
 const MOST_REDIRECTS = 20;
+const REDIRECT_HINT = "Check the URL; the server, or a proxy before it, is not set up as an index should be.";
+const LONGEST_BODY = 128 * 1024 * 1024;
 const LONGEST_BACK_OFF = 10_000;
 const LONGEST_RETRY_AFTER = 60_000;
+/** How long a host that was down may take for an answer. */
+const SHORT_ATTEMPT = 1_000;
 
 /** One exchange with one host, and how to free its place there. */
 interface Exchange {
@@ -127,11 +134,15 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const { default: PQueue } = await import("p-queue");
     // Who waits for a shorter time finds a host down that is not down for others.
     const host = hosts.get(`${url.origin} ${networkKey(network)} ${network.idleTimeout}`, PQueue);
-    refuseIfDown(host, url);
+    refuseIfDown(host, url, clock());
     asked.set(url.origin, host);
     const leave = await host.enter(signal);
+    const started = clock();
+    const { down } = host;
+    const late = new AbortController();
+    const timer = down === undefined ? undefined : setTimeout(() => late.abort(), SHORT_ATTEMPT).unref();
     try {
-      refuseIfDown(host, url);
+      refuseIfDown(host, url, started);
       const dispatcher = await dispatchers.get(url, network);
       const authorization = authorizationOf(url, request);
       const began = clock();
@@ -148,7 +159,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         },
         headersTimeout: network.idleTimeout,
         bodyTimeout: network.idleTimeout,
-        signal,
+        signal: down === undefined ? signal : AbortSignal.any([signal, late.signal]),
       });
       if (raised.has(url.origin)) {
         host.raise(streams);
@@ -158,7 +169,15 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       return { host, response, url, leave };
     } catch (error) {
       leave();
-      throw signal.aborted ? signal.reason : markHost(error, host, url, network, last);
+      if (signal.aborted) throw signal.reason;
+      const took = clock() - started;
+      if (down !== undefined && late.signal.aborted) {
+        host.failed(down.reason, took);
+        throw unreachable(url, down.reason, error);
+      }
+      throw markHost(error, host, url, { network, last, took });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -175,7 +194,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     }
     throw new PipdError(
       "too-many-redirects",
-      `${redact(request.url)} is redirected more than ${MOST_REDIRECTS} times.`,
+      `${withoutCredentials(request.url)} is redirected more than ${MOST_REDIRECTS} times.`,
+      { hint: REDIRECT_HINT },
     );
   }
 
@@ -208,7 +228,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 
   async function backOff(attempt: number, retryAfter: string | undefined, signal: AbortSignal): Promise<void> {
     const longest = Math.min(firstBackOff * 2 ** (attempt - 1), LONGEST_BACK_OFF);
-    const asked = Math.min(retryAfterOf(retryAfter, clock()), LONGEST_RETRY_AFTER);
+    const asked = retryAfterOf(retryAfter, clock());
     try {
       await wait(Math.max(asked, longest * (0.5 + options.random() / 2)), undefined, { signal });
     } catch {
@@ -222,7 +242,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     if (statusCode === 429) {
       found.host.slowDown();
     }
-    if (last || !RETRIED.has(statusCode)) {
+    const asked = retryAfterOf(headerOf(found.response, "retry-after"), clock());
+    if (last || !RETRIED.has(statusCode) || asked > LONGEST_RETRY_AFTER) {
       return false;
     }
     await drop(found);
@@ -236,9 +257,10 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         return new Repetition(found.response);
       }
       try {
-        const raw = new Uint8Array(await found.response.body.arrayBuffer());
+        const longest = request.longest ?? LONGEST_BODY;
+        const raw = await wholeBody(found.response.body, { patience: request.network.idleTimeout, longest, clock });
         const head = headOf(found);
-        return { ...head, body: await decode(raw, head.headers["content-encoding"], head.url) };
+        return { ...head, body: await decode(raw, head.headers["content-encoding"], head.url, longest) };
       } catch (error) {
         throw signal.aborted ? signal.reason : told(error, found.url);
       } finally {
@@ -265,26 +287,30 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         if (await toBeRepeated(found, last)) {
           return new Repetition(found.response);
         }
-        return streamOf(found, signal);
+        const { longest = Number.POSITIVE_INFINITY } = request;
+        return streamOf(found, { patience: request.network.idleTimeout, longest, clock }, signal);
       });
     },
-    identity: (request) =>
-      JSON.stringify([authorizationOf(new URL(request.url), request), networkKey(request.network)]),
+    identity,
     backOff,
     health: () => hosts.health(),
     close: () => dispatchers.close(),
   };
 }
 
-function refuseIfDown(host: Host, url: URL): void {
-  const { down } = host;
-  if (down !== undefined) {
-    throw unreachable(url, down.reason);
+function refuseIfDown({ down }: Host, url: URL, now: number): void {
+  if (down !== undefined && now < down.quietUntil) {
+    throw stillUnreachable(url, down.reason, down.quietUntil - now);
   }
 }
 
 /** Draws the conclusions of a failed exchange: a host that was not heard of lately is down at once, another one gets further attempts. */
-function markHost(error: unknown, host: Host, url: URL, network: NetworkSettings, last: boolean): unknown {
+function markHost(
+  error: unknown,
+  host: Host,
+  url: URL,
+  { network, last, took }: { readonly network: NetworkSettings; readonly last: boolean; readonly took: number },
+): unknown {
   if (error instanceof PipdError) {
     return error;
   }
@@ -294,7 +320,7 @@ function markHost(error: unknown, host: Host, url: URL, network: NetworkSettings
   host.erred(redact(reason));
   const silent = failure.kind === "unreachable" || failure.kind === "timeout";
   if (silent && (last || !host.reachedLately)) {
-    host.failed(reason);
+    host.failed(reason, took);
     return unreachable(url, reason, error);
   }
   return told(error, url, { ...failure, reason });
@@ -314,6 +340,7 @@ function redirectOf({ statusCode, headers }: Dispatcher.ResponseData, from: URL)
     throw new PipdError(
       "bad-redirect",
       `${withoutCredentials(from.href)} redirects to ${redact(target.href)}, which is not followed.`,
+      { hint: REDIRECT_HINT },
     );
   }
   return target;
@@ -325,11 +352,11 @@ async function drop({ response, leave }: Exchange): Promise<void> {
   leave();
 }
 
-function streamOf(found: Exchange, signal: AbortSignal): HttpStream {
+function streamOf(found: Exchange, limits: BodyLimits, signal: AbortSignal): HttpStream {
   const { response, url, leave } = found;
   async function* chunks(): AsyncGenerator<Uint8Array> {
     try {
-      yield* response.body;
+      yield* steadyBody(response.body, limits);
     } catch (error) {
       const failure = signal.aborted ? signal.reason : told(error, url);
       throw failure instanceof PassingFailure ? failure.told : failure;

@@ -1,5 +1,5 @@
 import type { NormalizedName } from "../standards/name.ts";
-import type { Call } from "../std/call.ts";
+import type { Call, Reporter } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import { pathOfFileUrl } from "../std/file-url.ts";
 import { createHitCounter, type HitCounter } from "../std/hit-counter.ts";
@@ -28,9 +28,12 @@ import { createTransfers } from "./transfers.ts";
 export interface PackageIndex {
   /**
    * All files of a project in the caller's sources. Asked again by the same call, the answer is the same; asked by another one, it is the same object
-   * unless something has changed. A source that gives no answer is named in `unreachable`, and in one warning per command.
+   * unless something has changed. A source that gives no answer is named in `unreachable`, and in one warning per command; while nobody else has the
+   * project, that warning waits for `tellSkipped`, for the command is likely to fail with the same words.
    */
   project(key: NormalizedName, sources: IndexSources, call: Call): Promise<ProjectFiles>;
+  /** Says the warnings that wait: the command goes on without the sources they name. */
+  tellSkipped(call: Call): void;
   /**
    * Changes whenever `project` would answer otherwise, and is undefined when somebody would have to be asked over the network for that. For
    * answers that were made from several projects: as long as no stamp has changed they hold.
@@ -47,7 +50,7 @@ export interface PackageIndex {
    */
   metadataName(file: ProjectFile): string | undefined;
   /**
-   * Puts the file at `destination` (absolute; its folder exists), verified against the hashes of the index. Throws PipdError "hash-mismatch",
+   * Puts the file at `destination` (absolute; its folder exists), verified against the hashes of the index. Throws PipdError "hash-mismatch", "wrong-length",
    * "unreadable-file", "download-not-saved", "http-status", and what HttpClient throws.
    */
   download(file: ProjectFile, destination: string, call: Call): Promise<Downloaded>;
@@ -84,6 +87,8 @@ const MOST_METADATA = 4_000_000;
 const MOST_PROJECTS = 2_000;
 /** Indexes whose use is remembered. */
 const MOST_INDEXES = 50;
+/** What a file fails with when its page may be wrong. */
+const DISTRUSTED: ReadonlySet<string> = new Set(["hash-mismatch", "wrong-length", "http-status"]);
 
 interface Merged {
   readonly answers: readonly SourceAnswer[];
@@ -121,6 +126,7 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
       ...indexes.map((location) => sourcesAsked.index(location, key, sources, call)),
     ]);
     tellWarnings(call);
+    tellUnreachable(answers, call);
     const known = merged.get(name);
     if (known !== undefined && sameAnswers(known.answers, answers)) {
       return known.project;
@@ -128,6 +134,19 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
     const project = { key, ...merge(answers) };
     merged.set(name, { answers, project });
     return project;
+  }
+
+  const waiting = new WeakMap<Reporter, SourceAnswer[]>();
+
+  function tellUnreachable(answers: readonly SourceAnswer[], call: Call): void {
+    const isElsewhere = answers.some(({ found }) => found);
+    for (const answer of answers) {
+      const { unreachable } = answer;
+      if (unreachable === undefined) continue;
+      if (isElsewhere) {
+        once.message(call, "warning", unreachable.url, `Skipping ${unreachable.url}: ${unreachable.reason}`);
+      } else waiting.set(call.reporter, [...(waiting.get(call.reporter) ?? []), answer]);
+    }
   }
 
   function tellWarnings(call: Call): void {
@@ -169,6 +188,16 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
     return text;
   }
 
+  /** Does work with a file; if that turns out to be wrong or absent, its page is not believed any longer. */
+  async function checking<T>(file: ProjectFile, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof PipdError && DISTRUSTED.has(error.code)) sourcesAsked.distrust(file);
+      throw error;
+    }
+  }
+
   const answerNames = new WeakMap<SourceAnswer["files"], string>();
   let answersNamed = 0;
 
@@ -204,6 +233,11 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
       if (local.length === 0) return remote.join(" ");
       return localStamp(local).then((stamp) => (stamp === undefined ? undefined : `${remote.join(" ")} ${stamp}`));
     },
+    tellSkipped(call) {
+      const answers = waiting.get(call.reporter) ?? [];
+      waiting.delete(call.reporter);
+      tellUnreachable([...answers, { found: true, files: [] }], call);
+    },
     project(key, sources, call) {
       const asked = byCall.get(call) ?? new Map<string, Promise<ProjectFiles>>();
       byCall.set(call, asked);
@@ -225,7 +259,7 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
         );
       }
       const path = pathOfFileUrl(file.url);
-      if (path === undefined) return remoteMetadata(file, call);
+      if (path === undefined) return checking(file, remoteMetadata(file, call));
       await nextTurn();
       return metadataOfFile(path, file.filename);
     },
@@ -237,7 +271,7 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
       if (name !== undefined) metadataNames.set(file, name);
       return name;
     },
-    download: (file, destination, call) => transfers.download(file, destination, call),
+    download: (file, destination, call) => checking(file, transfers.download(file, destination, call)),
     fileOfUrl(url, sources) {
       const { network, cacheDisabled } = sources;
       const linked = fileOfLink(url);

@@ -32,5 +32,13 @@ export interface ProjectFiles {
   readonly found: boolean;
   readonly files: readonly ProjectFile[];
   /** Sources that gave no answer, to be shown: no credentials. If `found` is false and this is not empty, the project may exist all the same. */
-  readonly unreachable: readonly { readonly url: string; readonly reason: string }[];
+  readonly unreachable: readonly UnusableSource[];
+}
+
+/** A source that gave no answer, or none that is of use. No credentials. */
+export interface UnusableSource {
+  readonly url: string;
+  readonly reason: string;
+  /** What to do. */
+  readonly hint?: string;
 }

@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { PipdError } from "../std/errors.ts";
 import { redact } from "../std/redact.ts";
 import { createDigests, type Digests, mismatchOf } from "./digests.ts";
+import { TRY_AGAIN } from "./failures.ts";
 import type { HttpClient, HttpRequest, HttpStream } from "./http-client.ts";
 import type { PartialFile } from "./partial-files.ts";
 import type { ProjectFile } from "./project-files.ts";
@@ -50,7 +51,10 @@ export async function takeOver(reception: Reception): Promise<void> {
   reception.resumed = true;
 }
 
-/** Receives until the body is complete, resuming it as often as the settings allow. */
+/** A server that breaks off after fewer bytes than that has made no progress: else a file could take for ever. */
+const PROGRESS = 256 * 1024;
+
+/** Receives until the body is complete, resuming it as often in a row without progress as the settings allow. */
 export async function receiveAll(reception: Reception, http: HttpClient, signal: AbortSignal): Promise<void> {
   const { network } = reception.file.source;
   for (let failures = 0; ; ) {
@@ -59,13 +63,19 @@ export async function receiveAll(reception: Reception, http: HttpClient, signal:
       await receive(reception, http, signal);
       return;
     } catch (error) {
-      failures = reception.length > before ? 1 : failures + 1;
+      failures = reception.length >= before + PROGRESS ? 1 : failures + 1;
       if (signal.aborted || !(error instanceof BrokenBody) || failures > network.resumeRetries) {
-        throw error instanceof BrokenBody ? error.cause : error;
+        throw error instanceof BrokenBody ? givenUp(error, reception) : error;
       }
       await http.backOff(failures, undefined, signal);
     }
   }
+}
+
+function givenUp({ cause }: BrokenBody, { file, length }: Reception): unknown {
+  if (!(cause instanceof PipdError) || length === 0 || file.source.cacheDisabled) return cause;
+  const hint = `${cause.hint ?? TRY_AGAIN} The ${length} bytes that have arrived are kept: the next command goes on from there.`;
+  return new PipdError(cause.code, cause.message, { hint, cause });
 }
 
 /** The body broke off; what came before is kept. */
@@ -98,7 +108,7 @@ async function receive(reception: Reception, http: HttpClient, signal: AbortSign
   }
   if (total !== undefined && reception.length < total) {
     const text = `${redact(file.url)} ended after ${reception.length} of ${total} bytes.`;
-    throw new BrokenBody(text, { cause: new PipdError("request-failed", text) });
+    throw new BrokenBody(text, { cause: new PipdError("request-failed", text, { hint: TRY_AGAIN }) });
   }
 }
 
@@ -141,15 +151,23 @@ export async function verified(reception: Reception, http: HttpClient, signal: A
     return { sha256: got.sha256 ?? "", size: reception.length };
   }
   if (!reception.resumed) {
-    throw mismatch;
+    throw withLengths(mismatch, file, reception.length);
   }
   await restart(reception);
   await receiveAll(reception, http, signal);
   return verified(reception, http, signal);
 }
 
+/** A file that was cut short has not been tampered with: its length tells. */
+function withLengths(mismatch: PipdError, { size }: ProjectFile, length: number): PipdError {
+  if (size === undefined || size === length) return mismatch;
+  const hint = `What came has ${length} bytes, the index says ${size}: the server or a proxy may be out of order. Try again later.`;
+  return new PipdError(mismatch.code, mismatch.message, { hint });
+}
+
 /** Small writes cost more than what they write: chunks are written together, and what has come is written whatever ends the body. */
 async function writeBody(reception: Reception, { body }: HttpStream, total: number | undefined): Promise<void> {
+  const longest = (reception.file.size ?? MOST_UNTOLD) + WRITE_AT_ONCE;
   let chunks: Uint8Array[] = [];
   let size = 0;
   const flush = async (): Promise<void> => {
@@ -166,6 +184,7 @@ async function writeBody(reception: Reception, { body }: HttpStream, total: numb
     for await (const chunk of body) {
       chunks.push(chunk);
       size += chunk.length;
+      if (total === undefined && reception.length + size > longest) throw tooLong(reception.file);
       if (size >= WRITE_AT_ONCE) await flush();
       reception.report(reception.length + size, total);
     }
@@ -176,6 +195,16 @@ async function writeBody(reception: Reception, { body }: HttpStream, total: numb
 
 /** Bytes. */
 const WRITE_AT_ONCE = 1024 * 1024;
+
+/** A body may have no length, and the file no size on its page: it ends here at the latest. Bytes. */
+const MOST_UNTOLD = 16 * 1024 * WRITE_AT_ONCE;
+
+function tooLong({ url, size }: ProjectFile): PipdError {
+  const told = size === undefined ? "" : ` than the ${size} bytes that its index says`;
+  return new PipdError("wrong-length", `${redact(url)} does not end: it is longer${told}.`, {
+    hint: "The server may be out of order; try again later.",
+  });
+}
 
 async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let done = 0; done < chunk.length; ) {

@@ -2,7 +2,7 @@ import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import { redact } from "../std/redact.ts";
 import { createDigests, mismatchOf } from "./digests.ts";
-import { metadataOfArchive, metadataOfFile, TAIL_LENGTH } from "./dist-metadata.ts";
+import { LONGEST_METADATA, metadataOfArchive, metadataOfFile, TAIL_LENGTH } from "./dist-metadata.ts";
 import type { HttpClient, HttpStream } from "./http-client.ts";
 import { networkKey } from "./network-settings.ts";
 import type { ProjectFile } from "./project-files.ts";
@@ -25,7 +25,7 @@ export function createRemoteMetadata(http: HttpClient, transfers: Transfers): Re
 
   async function fromSidecar(file: ProjectFile, call: Call): Promise<string | undefined> {
     const request = requestOf(file);
-    const answer = await http.get({ ...request, url: `${file.url}.metadata` }, call.signal);
+    const answer = await http.get({ ...request, url: `${file.url}.metadata`, longest: LONGEST_METADATA }, call.signal);
     if (answer.status !== 200) {
       if (answer.status === 404 || answer.status === 403 || answer.status === 410) {
         return undefined; // Announced and not there: the wheel itself will do.
@@ -45,44 +45,66 @@ export function createRemoteMetadata(http: HttpClient, transfers: Transfers): Re
         throw mismatch;
       }
     }
-    return new TextDecoder().decode(answer.body);
+    const text = new TextDecoder().decode(answer.body);
+    return typeof file.coreMetadata === "string" || isMetadata(text) ? text : undefined;
   }
 
+  /** Undefined if the server does not serve the wheel's end, or what it serves makes no sense: then the whole wheel decides. */
   async function fromTail(file: ProjectFile, call: Call): Promise<string | undefined> {
     const way = `${new URL(file.url).origin} ${networkKey(file.source.network)}`;
     if (withoutRanges.has(way)) {
       return undefined;
     }
-    const tail = await range(file, `bytes=-${TAIL_LENGTH}`, call);
-    if (tail === undefined) {
+    const tail = await range(file, `bytes=-${TAIL_LENGTH}`, TAIL_LENGTH, call);
+    if (tail === "refused") {
       withoutRanges.add(way);
+    }
+    if (tail === "refused" || tail === "wrong") {
       return undefined;
     }
-    return metadataOfArchive(file.filename, tail, async (start, end) => {
-      const piece = await range(file, `bytes=${start}-${end - 1}`, call);
-      if (piece === undefined || piece.size !== tail.size) {
-        throw new PipdError("request-failed", `${redact(file.url)} changed while it was read.`);
+    try {
+      return await metadataOfArchive(file.filename, tail, async (start, end) => {
+        const piece = await range(file, `bytes=${start}-${end - 1}`, end - start, call);
+        if (typeof piece === "string" || piece.size !== tail.size) {
+          throw new PipdError("invalid-wheel", `${redact(file.url)} changed while it was read.`);
+        }
+        return piece.bytes;
+      });
+    } catch (error) {
+      if (error instanceof PipdError && error.code === "invalid-wheel") {
+        return undefined;
       }
-      return piece.bytes;
-    });
+      throw error;
+    }
   }
 
-  /** The bytes asked for and the size of the whole file; undefined if the server does not serve them alone. */
+  /** The `length` bytes asked for (fewer in a shorter file); asked for again when the body breaks off. */
   async function range(
     file: ProjectFile,
     bytes: string,
+    length: number,
     call: Call,
-  ): Promise<{ readonly bytes: Buffer; readonly size: number } | undefined> {
-    const stream = await http.open({ ...requestOf(file), headers: { range: bytes } }, call.signal);
-    const size = /\/(\d+)$/.exec(stream.headers["content-range"] ?? "")?.[1];
-    if (stream.status === 206 && size !== undefined) {
-      return { bytes: await collect(stream), size: Number(size) };
+  ): Promise<Piece | "refused" | "wrong"> {
+    for (let failures = 1; ; failures++) {
+      const request = { ...requestOf(file), headers: { range: bytes }, longest: length };
+      const stream = await http.open(request, call.signal);
+      const [, first, last, size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(stream.headers["content-range"] ?? "") ?? [];
+      if (stream.status !== 206 || size === undefined) {
+        stream.cancel();
+        if (stream.status >= 400 && stream.status !== 416 && stream.status !== 501) {
+          throw statusError(stream);
+        }
+        return "refused";
+      }
+      try {
+        const piece = await collect(stream);
+        return piece.length === Number(last) - Number(first) + 1 ? { bytes: piece, size: Number(size) } : "wrong";
+      } catch (error) {
+        const isMended = error instanceof PipdError && error.code === "request-failed";
+        if (call.signal.aborted || !isMended || failures > file.source.network.retries) throw error;
+        await http.backOff(failures, undefined, call.signal);
+      }
     }
-    stream.cancel();
-    if (stream.status >= 400 && stream.status !== 416 && stream.status !== 501) {
-      throw statusError(stream);
-    }
-    return undefined;
   }
 
   return {
@@ -95,6 +117,18 @@ export function createRemoteMetadata(http: HttpClient, transfers: Transfers): Re
       );
     },
   };
+}
+
+/** Bytes of a file, and the size of all of it. */
+interface Piece {
+  readonly bytes: Buffer;
+  readonly size: number;
+}
+
+/** A page of something else, sent with status 200, is no metadata; nor is what breaks off in the first lines. */
+function isMetadata(text: string): boolean {
+  const [head = ""] = text.split(/\r?\n\r?\n/, 1);
+  return ["Metadata-Version", "Name", "Version"].every((name) => new RegExp(`^${name}:`, "im").test(head));
 }
 
 async function collect(stream: HttpStream): Promise<Buffer> {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isSdistFilename, isWheelFilename } from "../standards/filename.ts";
 import { ACCEPT_HEADER, type IndexFile, parseJsonPage } from "../standards/index-page.ts";
 import { InvalidText } from "../standards/invalid-text.ts";
 import { PipdError } from "../std/errors.ts";
@@ -47,6 +48,8 @@ export interface SimplePages {
   stamp(request: PageRequest): string | undefined;
   /** How pages were found so far: fresh in memory or on disk, confirmed by the index (304), fetched. Stamps do not count. */
   readonly counts: PageCounts;
+  /** A page has been found wrong: it is asked for again however fresh it is. */
+  distrust(request: Pick<PageRequest, "url" | "location" | "network">): void;
   /** Forgets what is in memory. */
   clear(): void;
 }
@@ -85,7 +88,8 @@ export function createSimplePages(
   /** What is known of pages whose rows have left the memory, too. */
   const stamps = createLruMap<Pick<Kept, "version" | "freshUntil">>(MOST_STAMPS);
   const counts = { hits: 0, revalidated: 0, misses: 0 };
-  const nameOf = (request: PageRequest): string => `${http.identity(request)} ${request.url}`;
+  const nameOf = (request: Pick<PageRequest, "url" | "location" | "network">): string =>
+    `${http.identity(request)} ${request.url}`;
 
   function remember(
     name: string,
@@ -122,7 +126,9 @@ export function createSimplePages(
     counts.misses += 1;
     const content = await contentOf(answer, encode);
     const rows = answer.status === 200 ? decodeRows(content) : undefined;
-    const stored = request.cacheDisabled ? undefined : cache.store(asked, answer, content);
+    // A page without files may be anything that came in the index's place, the log-in page of a network for one.
+    const isKept = !request.cacheDisabled && (rows === undefined || rows.names.some(isDistribution));
+    const stored = !isKept ? undefined : cache.store(asked, answer, content);
     return stored === undefined ? rows : remember(name, stored, rows);
   }
 
@@ -144,6 +150,12 @@ export function createSimplePages(
     },
     get counts() {
       return { ...counts };
+    },
+    distrust(request) {
+      const name = nameOf(request);
+      memory.delete(name);
+      stamps.delete(name);
+      cache.forget(digest(name));
     },
     clear: () => {
       memory.clear();
@@ -176,32 +188,51 @@ export async function encodePage(page: PageAnswer): Promise<string> {
 }
 
 /** The PipdError "http-status" for an answer that is of no use. */
-export function statusError({ status, url }: { readonly status: number; readonly url: string }): PipdError {
-  const hint =
-    status === 401 || status === 407
-      ? "Give user name and password in the URL or in a netrc file."
-      : status === 403
-        ? "The server does not let you see this; check the credentials."
-        : "The server may be out of order; try again later.";
-  return new PipdError("http-status", `${url} answered with status ${status}.`, { hint });
+export function statusError({ status, url, headers }: Pick<HttpAnswer, "status" | "url" | "headers">): PipdError {
+  const wait = headers["retry-after"];
+  const asked =
+    wait === undefined ? "" : ` and asks to come back ${/^\d+$/.test(wait) ? `in ${wait} s` : `at ${wait}`}`;
+  const hint = HINTS[status] ?? "The server may be out of order; try again later.";
+  return new PipdError("http-status", `${url} answered with status ${status}${asked}.`, { hint });
 }
+
+const CREDENTIALS_HINT = "Give user name and password in the URL or in a netrc file.";
+const ABSENT_HINT = "It is not there (any more). Check the URL, or try again: the index is then asked anew.";
+const HINTS: Readonly<Record<number, string>> = {
+  401: CREDENTIALS_HINT,
+  403: "The server does not let you see this; check the credentials.",
+  404: ABSENT_HINT,
+  407: CREDENTIALS_HINT,
+  410: ABSENT_HINT,
+  429: "The server gets too many requests; try again later.",
+};
 
 /** The files on a page, JSON or HTML by its content type. Throws PipdError "invalid-page". */
 export async function parsePage({ headers, body, url }: PageAnswer): Promise<readonly IndexFile[]> {
   const type = headers["content-type"] ?? "text/html";
   if (!CONTENT_TYPES.test(type)) {
-    throw new PipdError("invalid-page", `${url} is no page of a package index: its content type is ${type}.`);
+    throw new PipdError("invalid-page", `${url} is no page of a package index: its content type is ${type}.`, {
+      hint: NO_INDEX_HINT,
+    });
   }
   const text = new TextDecoder(charsetOf(type)).decode(body);
   try {
     return /json\b/i.test(type) ? parseJsonPage(text, url) : await parseHtmlPage(text, url);
   } catch (error) {
     if (error instanceof InvalidText) {
-      throw new PipdError("invalid-page", `${url} cannot be read: ${error.message}`, { cause: error });
+      throw new PipdError("invalid-page", `${url} cannot be read: ${error.message}`, {
+        hint: NO_INDEX_HINT,
+        cause: error,
+      });
     }
     throw error;
   }
 }
+
+const isDistribution = (name: string): boolean => isWheelFilename(name) || isSdistFilename(name);
+
+const NO_INDEX_HINT =
+  "Check the index URL; a proxy or the log-in page of a network may have answered in place of the index.";
 
 function charsetOf(type: string): string {
   const label = /charset="?([\w.:-]+)/i.exec(type)?.[1] ?? "utf-8";

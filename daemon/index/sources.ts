@@ -11,7 +11,7 @@ import type { IndexSources } from "./index-sources.ts";
 import type { LocalPages } from "./local-pages.ts";
 import { filesOfPage } from "./page-files.ts";
 import { type PageRows, rowsOf } from "./page-rows.ts";
-import type { FileSource, ProjectFile } from "./project-files.ts";
+import type { FileSource, ProjectFile, UnusableSource } from "./project-files.ts";
 import { isSecureOrigin } from "./proxies.ts";
 import type { SimplePages } from "./simple-index.ts";
 import type { OncePerCall } from "./source-warnings.ts";
@@ -21,7 +21,7 @@ export interface SourceAnswer {
   readonly found: boolean;
   /** The same array as long as nothing has changed. */
   readonly files: readonly ProjectFile[];
-  readonly unreachable?: { readonly url: string; readonly reason: string };
+  readonly unreachable?: UnusableSource;
 }
 
 /** Asks single sources. */
@@ -30,6 +30,8 @@ export interface Sources {
   index(location: string, key: NormalizedName, sources: IndexSources, call: Call): Promise<SourceAnswer>;
   /** A project's files in a find-links location. */
   findLinks(location: string, key: NormalizedName, sources: IndexSources, call: Call): Promise<SourceAnswer>;
+  /** A file was not what its page says, or is not there: the page is asked for again however fresh it is. */
+  distrust(file: ProjectFile): void;
   /** Changes with what an index on the network would answer now; undefined if it would have to be asked. */
   indexStamp(location: string, key: NormalizedName, sources: IndexSources): string | undefined;
 }
@@ -90,9 +92,8 @@ export function createSources(pages: SimplePages, local: LocalPages, once: OnceP
       if (call.signal.aborted || !(error instanceof PipdError) || !SOURCE_FAILURES.has(error.code)) {
         throw error;
       }
-      const url = redact(location);
-      once.message(call, "warning", location, `Skipping ${url}: ${error.message}`);
-      return { ...NOTHING, unreachable: { url, reason: error.message } };
+      const hint = error.hint === undefined ? {} : { hint: error.hint };
+      return { ...NOTHING, unreachable: { url: redact(location), reason: error.message, ...hint } };
     }
   }
 
@@ -147,6 +148,10 @@ export function createSources(pages: SimplePages, local: LocalPages, once: OnceP
       if (!/^https?:\/\//i.test(location) || !URL.canParse(location)) return undefined;
       const again = refresh === "all" || refresh.has(key);
       return pages.stamp({ url: pageUrl(location, key), location, network, cacheDisabled, refresh: again });
+    },
+    distrust({ key, source: { location, network } }) {
+      if (!/^https?:/i.test(location)) return;
+      for (const url of [pageUrl(location, key), location]) pages.distrust({ url, location, network });
     },
     findLinks(location, key, sources, call) {
       return guarded(location, call, async () => {

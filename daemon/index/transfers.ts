@@ -31,6 +31,8 @@ interface Waiting {
 
 /** Between two reports of progress, in milliseconds. */
 const REPORT_EVERY = 50;
+/** What a file fails with of which nothing is to be kept. */
+const WORTHLESS: ReadonlySet<string> = new Set(["hash-mismatch", "wrong-length"]);
 
 interface Fetched {
   readonly part: PartialFile;
@@ -69,7 +71,7 @@ export function createTransfers(http: HttpClient, partialFolder: string, clock: 
       }
       return { part, done: await verified(reception, http, signal), validator: reception.validator };
     } catch (error) {
-      if (error instanceof PipdError && error.code === "hash-mismatch") {
+      if (error instanceof PipdError && WORTHLESS.has(error.code)) {
         part.remove();
       } else {
         part.leave({ whole: false, validator: reception.validator });

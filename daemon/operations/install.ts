@@ -165,7 +165,12 @@ async function resolveAndInstall(task: Task, context: ResolutionContext): Promis
   const resolution = await resolveShowingProgress(
     () => caches.resolutions.recall(question, call, (ports, heard) => resolve(input, ports, heard)),
     call,
-  );
+  ).catch((error: unknown) => {
+    // That one names the sources itself.
+    if (!(error instanceof PipdError) || error.code !== "index-unreachable") caches.index.tellSkipped(call);
+    throw error;
+  });
+  caches.index.tellSkipped(call);
   const messages = createMessages(call);
   const chosen = chooseInstallations(resolution, installed.byKey, {
     force: params.forceReinstall,

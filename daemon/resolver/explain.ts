@@ -1,3 +1,4 @@
+import type { ProjectFiles } from "../index/project-files.ts";
 import { explain, externalsOf } from "../pubgrub/explanation.ts";
 import type { Incompatibility } from "../pubgrub/incompatibility.ts";
 import type { NormalizedName } from "../standards/name.ts";
@@ -250,20 +251,25 @@ function notFound({ world, provider }: Failure, claim: Claim): ResolutionError {
     `Could not find a version that satisfies the requirement ${text} (from versions: ${versions})`,
     `No matching distribution found for ${text}`,
   );
-  return new ResolutionError("no-matching-distribution", { stderr });
+  return new ResolutionError("no-matching-distribution", { stderr, ...hintOf(project) });
+}
+
+/** A page without a single file is hardly ever the page of a project. */
+function hintOf(project: ProjectFiles | undefined): { readonly hint?: string } {
+  if (project?.found !== true || project.files.length > 0) return {};
+  return {
+    hint: "The index has a page for it that lists no files. If that is unlikely, see what answers at the index URL.",
+  };
 }
 
 function unreachable({ provider }: Failure, key: NormalizedName, claims: readonly Claim[]): ResolutionError {
-  const places = provider.seen(key)!.project.unreachable.map(({ url, reason }) => `${url} (${reason})`);
+  const { unreachable: places } = provider.seen(key)!.project;
   const [claim] = claims;
   const from = !claim || claim.depender === ROOT ? "" : ` (from ${claim.depender})`;
   const text = claim ? requirementText(claim.demand) : key;
   return new ResolutionError("index-unreachable", {
-    stderr: [
-      `Could not look for ${text}${from}: ${joined(places)} could not be reached`,
-      `No distribution found for ${text}${from} where pipd could look; the index that may have it could not be reached`,
-    ],
-    hint: "Check the network, the proxy and the index URL, then try again.",
+    stderr: places.map(({ url, reason }) => `Could not look for ${text}${from} in ${url}: ${reason}`),
+    hint: [...new Set(places.flatMap(({ hint }) => hint ?? []))].join(" ") || "Check the index URL, then try again.",
   });
 }
 

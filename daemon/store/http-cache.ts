@@ -51,6 +51,8 @@ export interface HttpCache {
   /** The server has confirmed what {@link find} gave (304): it is as fresh as the server says now; gives for how long, in
    * milliseconds. */
   refresh(request: CacheRequest, response: CacheResponse): number;
+  /** Forgets the answer to a request with this key. */
+  forget(key: string): void;
   findText(key: string): string | undefined;
   storeText(key: string, text: string): void;
   /** Everything there is: rows, and bytes of the files. */
@@ -108,6 +110,10 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
   const contentOf = (key: string) =>
     (use((sql) => statement(sql, "SELECT content FROM page WHERE key = ?").pluck().get(key)) ?? "") as string;
 
+  const forget = (key: string): void => {
+    use((sql) => statement(sql, "DELETE FROM page WHERE key = ?").run(key));
+  };
+
   return {
     location: path,
     find(request) {
@@ -130,7 +136,7 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
       const policy = policyOf(request, { status: response.status, headers });
       const useful = policy.timeToLive() > 0 || "etag" in headers || "last-modified" in headers;
       if (!useful || !policy.storable()) {
-        use((sql) => statement(sql, "DELETE FROM page WHERE key = ?").run(request.key));
+        forget(request.key);
         return undefined;
       }
       const version = Math.max(clock(), latest + 1);
@@ -152,6 +158,7 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
       use((sql) => statement(sql, "UPDATE page SET policy = ? WHERE key = ?").run(text, request.key));
       return Math.max(0, policy.timeToLive());
     },
+    forget,
     findText: (key) =>
       use((sql) => statement(sql, "SELECT content FROM text WHERE key = ?").pluck().get(key)) as string | undefined,
     storeText(key, text) {

@@ -7,6 +7,7 @@ import { errnoOf } from "../std/errors.ts";
 import { ensurePrivateFolder, writeNewFile } from "../std/files.ts";
 import { findLocalHash, rememberLocalHash } from "./local-hashes.ts";
 import { createManifestMemory, type ManifestMemory } from "./manifest-memory.ts";
+import { createWheelClaims, type WheelClaim, type WheelClaims } from "./wheel-claims.ts";
 import {
   loadWheel,
   MANIFEST_NAME,
@@ -50,6 +51,8 @@ export interface WheelStore {
    */
   add(stage: string, manifest: WheelManifest): Promise<StoredWheel>;
   discard(stage: string): Promise<void>;
+  /** Claims a wheel among all processes, so that one alone downloads it; waits while another has it, and says so. @throws the signal's reason */
+  claim(sha256: string, signal: AbortSignal): Promise<WheelClaim>;
   /** Keeps a wheel from removal by this process until the result is disposed of. */
   hold(sha256: string): Disposable;
   /** All wheels, by name, version and file name. Reads every manifest: for commands, not for the fast path. */
@@ -94,6 +97,7 @@ interface Place {
   readonly stages: string;
   readonly trash: string;
   readonly records: string;
+  readonly claims: WheelClaims;
   readonly clock: () => number;
   readonly memory: ManifestMemory;
   /** Number of holds by hash. */
@@ -107,6 +111,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
     stages: join(root, ".stage"),
     trash: join(root, ".trash"),
     records: join(root, ".local"),
+    claims: createWheelClaims(join(root, ".stage"), clock),
     clock,
     memory: createManifestMemory(maxFilesInMemory),
     holds: new Map(),
@@ -117,6 +122,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
     createStage: () => createStage(place),
     add: (stage, manifest) => addWheel(place, stage, manifest),
     discard: (stage) => rm(stage, { recursive: true, force: true }),
+    claim: (sha256, signal) => place.claims.claim(sha256, signal),
     hold: (sha256) => holdWheel(place, sha256),
     list: () => listWheels(place),
     totals: () => countOf(listWheels(place).map((wheel) => wheel.bytes)),

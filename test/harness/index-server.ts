@@ -5,28 +5,14 @@ import { createServer } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { createSecureServer } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import { type Answer, type Fault, isHit, send, spoilt } from "./faults.ts";
 import type { ServedFile } from "./index-pages.ts";
 import { htmlPage, jsonPage } from "./index-pages.ts";
 
 export type { ServedFile } from "./index-pages.ts";
-
-/** What goes wrong at a path. `times` requests are hit, all if absent. */
-export interface Fault {
-  readonly status?: number;
-  readonly retryAfter?: number | string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly redirect?: string;
-  /** The connection is cut after that many bytes of the body. */
-  readonly resetAfter?: number;
-  /** Nothing more is sent after that many bytes, for this many milliseconds; then the rest. */
-  readonly stall?: { readonly after: number; readonly milliseconds: number };
-  /** Sent instead of the true body, under the true headers' length unless `contentLength` is given. */
-  readonly body?: Uint8Array | string;
-  readonly contentLength?: number;
-  readonly times?: number;
-}
 
 export interface IndexServerOptions {
   /** Files by name. Their project is found in the name. */
@@ -52,7 +38,13 @@ export interface IndexServerOptions {
   readonly faults?: Readonly<Record<string, Fault>>;
   /** https with HTTP/2 and HTTP/1.1 ("h2"), or with HTTP/1.1 only ("h1"). The certificate is `certificatePath` of the server. */
   readonly tls?: "h2" | "h1";
+  /** Any free one by default. */
+  readonly port?: number;
+  /** Which certificate: a good one, one that has run out, one of another host. */
+  readonly certificate?: CertificateKind;
 }
+
+type CertificateKind = "loopback" | "expired" | "other-host";
 
 export interface Counters {
   readonly requests: number;
@@ -81,6 +73,8 @@ export interface IndexServer {
   resetCounters(): void;
   /** Replaces the options that are given. */
   set(options: Partial<IndexServerOptions>): void;
+  /** Breaks all connections; new ones are accepted. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -88,7 +82,8 @@ type Request = IncomingMessage | Http2ServerRequest;
 type Response = ServerResponse | Http2ServerResponse;
 
 const JSON_TYPE = "application/vnd.pypi.simple.v1+json";
-const certificatePath = new URL("./loopback-certificate.pem", import.meta.url);
+const certificateOf = ({ certificate = "loopback" }: IndexServerOptions): string =>
+  join(import.meta.dirname, `${certificate}-certificate.pem`);
 const keyPath = new URL("./loopback-key.pem", import.meta.url);
 
 /** Starts a package index on the loopback interface. */
@@ -99,9 +94,9 @@ export async function startIndexServer(initial: IndexServerOptions = {}): Promis
   const faultsLeft = new Map<Fault, number>();
   const seen = new Map<string, Readonly<Record<string, string | string[] | undefined>>[]>();
 
-  const faultOf = (path: string): Fault | undefined => {
+  const faultOf = (path: string, range: string | undefined): Fault | undefined => {
     const fault = options.faults?.[path];
-    if (fault === undefined) {
+    if (fault === undefined || !isHit(fault, range)) {
       return undefined;
     }
     const left = faultsLeft.get(fault) ?? fault.times ?? Number.POSITIVE_INFINITY;
@@ -124,9 +119,9 @@ export async function startIndexServer(initial: IndexServerOptions = {}): Promis
     if (options.latency) {
       await sleep(options.latency);
     }
-    const answer = answerOf(request, path, options, faultOf(path));
+    const answer = spoilt(answerOf(request, path, options, faultOf(path, request.headers.range)));
     count(counters, path, answer.status);
-    await send(response, answer, options);
+    await send(response, answer, options.bandwidth);
   };
 
   const handler = (request: Request, response: Response) => {
@@ -139,13 +134,16 @@ export async function startIndexServer(initial: IndexServerOptions = {}): Promis
     socket.once("close", () => sockets.delete(socket));
   });
   await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
+    server.listen(options.port ?? 0, "127.0.0.1", resolve);
   });
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
   const origin = `${options.tls ? "https" : "http"}://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     url: `${origin}/simple/`,
     origin,
-    certificatePath: decodeURI(certificatePath.pathname),
+    certificatePath: certificateOf(initial),
     seen,
     counters: () => ({ ...counters }),
     resetCounters: () => {
@@ -154,12 +152,11 @@ export async function startIndexServer(initial: IndexServerOptions = {}): Promis
     set: (changed) => {
       options = { ...options, ...changed };
     },
+    cut,
     close: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());
-        for (const socket of sockets) {
-          socket.destroy();
-        }
+        cut();
       }),
   };
 }
@@ -203,7 +200,7 @@ function makeServer(options: IndexServerOptions, handler: (request: Request, res
   }
   const secure = createSecureServer(
     {
-      cert: readFileSync(certificatePath),
+      cert: readFileSync(certificateOf(options)),
       key: readFileSync(keyPath),
       allowHTTP1: true,
       ALPNProtocols: options.tls === "h2" ? ["h2", "http/1.1"] : ["http/1.1"],
@@ -212,13 +209,6 @@ function makeServer(options: IndexServerOptions, handler: (request: Request, res
     handler,
   );
   return secure;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | number>>;
-  readonly body: Uint8Array;
-  readonly fault: Fault | undefined;
 }
 
 function answerOf(request: Request, path: string, options: IndexServerOptions, fault: Fault | undefined): Answer {
@@ -357,45 +347,4 @@ function rangeOf(request: Request, length: number, etag: string): readonly [numb
     return [Math.max(0, length - Number(match[2])), length - 1];
   }
   return [Number(match[1]), match[2] === "" ? length - 1 : Math.min(Number(match[2]), length - 1)];
-}
-
-async function send(response: Response, answer: Answer, options: IndexServerOptions): Promise<void> {
-  const { status, headers, body, fault } = answer;
-  const http1 = response as ServerResponse;
-  if (status === 304) {
-    http1.writeHead(status, headers);
-    http1.end();
-    return;
-  }
-  http1.writeHead(status, { ...headers, "content-length": fault?.contentLength ?? body.length });
-  if (fault?.resetAfter !== undefined) {
-    http1.write(body.subarray(0, fault.resetAfter));
-    await sleep(20);
-    (response as Http2ServerResponse).stream?.destroy?.();
-    http1.socket?.destroy();
-    return;
-  }
-  if (fault?.stall !== undefined) {
-    http1.write(body.subarray(0, fault.stall.after));
-    await sleep(fault.stall.milliseconds, undefined, { ref: false });
-    http1.end(body.subarray(fault.stall.after));
-    return;
-  }
-  if (fault?.contentLength !== undefined && fault.contentLength > body.length) {
-    http1.write(body);
-    await sleep(20);
-    http1.destroy();
-    return;
-  }
-  if (options.bandwidth === undefined) {
-    http1.end(body);
-    return;
-  }
-  const step = Math.max(1, Math.round(options.bandwidth / 50));
-  let offset = 0;
-  for (; offset + step < body.length && !http1.destroyed; offset += step) {
-    http1.write(body.subarray(offset, offset + step));
-    await sleep(20);
-  }
-  http1.end(body.subarray(offset));
 }

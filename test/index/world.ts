@@ -11,6 +11,7 @@ import { type NormalizedName, normalizeName } from "../../daemon/standards/name.
 import type { Call, MessageLevel, ProgressEvent } from "../../daemon/std/call.ts";
 import { createHttpCache, type HttpCache } from "../../daemon/store/http-cache.ts";
 import { type IndexServer, type IndexServerOptions, startIndexServer } from "../harness/index-server.ts";
+import { noise } from "../harness/noise.ts";
 import { makeWheel, metadataText, type WheelSpec, wheelFilename } from "../harness/wheel-maker.ts";
 
 /** A daemon's view of indexes in a folder of its own, on a clock that the test turns. */
@@ -117,17 +118,10 @@ export interface MadeWheel {
 
 /** A wheel of project `demo`; `bulk` bytes of incompressible content make it large. */
 export async function demoWheel(spec: Partial<WheelSpec> = {}, bulk = 0): Promise<MadeWheel> {
-  const full: WheelSpec = { name: "demo", ...(bulk === 0 ? {} : { files: { "demo/bulk.bin": noise(bulk) } }), ...spec };
+  const full: WheelSpec = {
+    name: "demo",
+    ...(bulk === 0 ? {} : { files: { "demo/bulk.bin": noise(bulk, 0) } }),
+    ...spec,
+  };
   return { filename: wheelFilename(full), bytes: await makeWheel(full), metadata: metadataText(full) };
-}
-
-/** Bytes that do not compress, the same each time. */
-function noise(length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let state = 12345;
-  for (let at = 0; at < length; at++) {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    bytes[at] = state >>> 16;
-  }
-  return bytes;
 }

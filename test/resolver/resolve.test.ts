@@ -528,7 +528,7 @@ const CASES: readonly Case[] = [
     roots: ["a"],
     unreachable: true,
     fails: "index-unreachable",
-    stderr: ["Could not look for a: https://down.invalid/simple (connection refused) could not be reached"],
+    stderr: ["Could not look for a in https://down.invalid/simple: connection refused"],
   },
   {
     name: "an index that does not answer does not matter where another has the project",

@@ -1,0 +1,84 @@
+import { readFileSync, rmSync, statSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { errnoOf } from "../std/errors.ts";
+import { ensurePrivateFolder, writeNewFile } from "../std/files.ts";
+
+/** What a process has said it brings into the store. */
+export interface WheelClaim extends Disposable {
+  /** Another process has had it before: the wheel may be there by now. */
+  readonly waited: boolean;
+}
+
+/** Between two looks at another process's claim, and between two signs of life of one's own, in milliseconds. */
+const LOOK_EVERY = 50;
+const TOUCH_EVERY = 5_000;
+/** A process that gives no sign of life for that long is stopped, or on another machine and gone. */
+const LONGEST_SILENCE = 15_000;
+
+/** Who brings which wheel, among all processes that use one store. */
+export interface WheelClaims {
+  /**
+   * Claims the wheel with this hash, so that one process alone downloads it; waits while another one has it. A claim whose process is gone does not
+   * count. Where the folder cannot be written there are no claims, and everybody goes on.
+   * @throws the signal's reason.
+   */
+  claim(sha256: string, signal: AbortSignal): Promise<WheelClaim>;
+}
+
+/**
+ * `folder` is absolute, and made when needed; what is old in it (a claim that nobody has touched for minutes, too) is removed by others. `clock` gives
+ * milliseconds since the epoch.
+ */
+export function createWheelClaims(folder: string, clock: () => number): WheelClaims {
+  const held = new Set<string>();
+
+  function hold(path: string, waited: boolean): WheelClaim {
+    held.add(path);
+    const timer = setInterval(() => {
+      try {
+        utimesSync(path, clock() / 1000, clock() / 1000);
+      } catch {
+        // Somebody took it for abandoned: two transfers then, and no harm.
+      }
+    }, TOUCH_EVERY).unref();
+    return {
+      waited,
+      [Symbol.dispose]() {
+        clearInterval(timer);
+        held.delete(path);
+        rmSync(path, { force: true });
+      },
+    };
+  }
+
+  function isAbandoned(path: string): boolean {
+    try {
+      const silence = clock() - statSync(path).mtimeMs;
+      const pid = Number(readFileSync(path, "utf8"));
+      if (pid === process.pid) return !held.has(path); // Of a process before us that had our number.
+      if (pid > 0) process.kill(pid, 0);
+      return silence > LONGEST_SILENCE;
+    } catch (error) {
+      return errnoOf(error) === "ESRCH";
+    }
+  }
+
+  return {
+    async claim(sha256, signal) {
+      const path = join(folder, `claim-${sha256}`);
+      for (let waited = false; ; waited = true) {
+        signal.throwIfAborted();
+        try {
+          ensurePrivateFolder(folder);
+          writeNewFile(path, Buffer.from(String(process.pid)), 0o600);
+          return hold(path, waited);
+        } catch (error) {
+          if (errnoOf(error) !== "EEXIST") return { waited, [Symbol.dispose]() {} };
+        }
+        if (isAbandoned(path)) rmSync(path, { force: true });
+        else await wait(LOOK_EVERY, undefined, { signal }).catch(() => {});
+      }
+    },
+  };
+}
