@@ -63,7 +63,7 @@ export interface Hosts {
 const FIRST_DOWNTIME = 30_000;
 const LONGEST_DOWNTIME = 300_000;
 /** Between the end of an attempt and the next one; the longer, the longer the attempt took. */
-const SHORTEST_QUIET = 200;
+const SHORTEST_QUIET = 1_000;
 const LONGEST_QUIET = 10_000;
 const LATELY = 60_000;
 const ANSWERS_PER_RISE = 20;

@@ -35,8 +35,7 @@ export function faultCases(faults: readonly NetworkFault[], isShort: boolean): r
   );
 }
 
-/** Half a second of patience, two attempts. */
-const PATIENCE = ["--timeout", "0.5", "--retries", "1", "--resume-retries", "1"];
+const TWO_ATTEMPTS = ["--retries", "1", "--resume-retries", "1"];
 
 /**
  * Installs a project from a server with the fault, which works or fails once and clearly; then from the healed server, which works. Nothing of a failed
@@ -69,17 +68,17 @@ export async function runFaultCase(
     const target = join(sandbox.folder, "targets", name);
     const url = server.url.replace("//", "//me:secret@");
     const trust = server.origin.startsWith("https") && !fault.distrusts ? ["--cert", server.certificatePath] : [];
-    const args = ["install", "--no-compile", "--target", target, "-i", url, ...PATIENCE, ...trust, name];
-    const run = (): Promise<Finished> =>
-      runPipd(sandbox, args, { ...options, env: { PIP_ROOT_USER_ACTION: "ignore", ...options.env } });
-    const first = await run();
+    const args = ["install", "--no-compile", "--target", target, "-i", url, ...TWO_ATTEMPTS, ...trust, name];
+    const run = (...words: readonly string[]): Promise<Finished> =>
+      runPipd(sandbox, [...args, ...words], { ...options, env: { PIP_ROOT_USER_ACTION: "ignore", ...options.env } });
+    const first = await run(...(fault.impatient ? ["--timeout", "0.5"] : []));
     const requests = (server.seen.get(path) ?? []).filter(({ range }) => isHit(hit, range as string | undefined));
     checkFirst(first, outcome, requests.length, server.origin);
     if (!("works" in outcome)) {
       assert.deepEqual([...snapshotTree(target).keys()], [], "a failed command has installed something");
       if (outcome.heals === false) return;
       server.set({ faults: {}, files: { [filename]: good } });
-      assert.equal((await patiently(run)).stderr, "", "from the healed server");
+      assert.equal((await run()).stderr, "", "from the healed server");
     }
     assert.equal(readFileSync(join(target, `${name}.py`), "utf8"), module);
     assert.ok(readFileSync(join(target, "filler.bin")).equals(noise(90_000, number)));
@@ -97,7 +96,7 @@ function checkFirst({ code, stderr, stdout }: Finished, outcome: Outcome, reques
   }
   assert.equal(code, 1, stderr);
   assert.match(stderr, outcome.fails);
-  assert.equal(requests, outcome.requests, `requests: ${stderr}`);
+  if (outcome.requests !== undefined) assert.equal(requests, outcome.requests, `requests: ${stderr}`);
   assert.doesNotMatch(stderr, /WARNING/);
   const errors = stderr.split("\n").filter((line) => line.startsWith("ERROR: "));
   assert.equal(errors.length, /No matching distribution/.test(stderr) ? 2 : 1, stderr);

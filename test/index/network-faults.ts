@@ -8,7 +8,7 @@ export type Place = "page" | "metadata" | "tail" | "wheel";
 /** What comes of a fault: the command works, after so many requests at the place; or it fails with this message, after so many. */
 export type Outcome =
   | { readonly works: number }
-  | { readonly fails: RegExp; readonly requests: number; readonly heals?: false };
+  | { readonly fails: RegExp; readonly requests?: number | undefined; readonly heals?: false };
 
 /** A fault, and what comes of it at each place; a place that is absent makes no difference worth a test. */
 export interface NetworkFault {
@@ -20,6 +20,8 @@ export interface NetworkFault {
   readonly server?: IndexServerOptions;
   /** Wrong facts on the page. */
   readonly served?: Partial<ServedFile>;
+  /** The command waits half a second for the server. */
+  readonly impatient?: true;
   /** The command does not trust the server's certificate. */
   readonly distrusts?: true;
 }
@@ -31,7 +33,7 @@ const everywhere = (outcome: Outcome): Readonly<Record<Place, Outcome>> => ({
   wheel: outcome,
 });
 const works = (requests: number): Outcome => ({ works: requests });
-const fails = (message: RegExp, requests: number): Outcome => ({ fails: message, requests });
+const fails = (message: RegExp, requests?: number): Outcome => ({ fails: message, requests });
 /** A server that breaks off gets as many attempts as `--retries 1` and `--resume-retries 1` say. */
 const failsTwice = (message: RegExp): Readonly<Record<Place, Outcome>> => everywhere(fails(message, 2));
 
@@ -73,12 +75,14 @@ export const FAULTS: readonly NetworkFault[] = [
   },
   {
     name: "a stall in the middle",
+    impatient: true,
     fault: { stall: { after: 50, milliseconds: 30_000 } },
     outcomes: failsTwice(/Could not fetch http.*: the server stopped sending/),
     short: ["wheel"],
   },
   {
     name: "no answer",
+    impatient: true,
     fault: { silence: 30_000 },
     outcomes: {
       page: fails(/Could not reach http.*: the server did not answer in time/, 1),
@@ -93,6 +97,7 @@ export const FAULTS: readonly NetworkFault[] = [
   {
     name: "no answer, once",
     short: [],
+    impatient: true,
     fault: { silence: 30_000, times: 1 },
     outcomes: { metadata: works(2), tail: works(2), wheel: works(2) },
   },
@@ -115,6 +120,7 @@ export const FAULTS: readonly NetworkFault[] = [
   },
   {
     name: "a slow drip",
+    impatient: true,
     fault: { drip: { milliseconds: 60 } },
     outcomes: failsTwice(/Could not fetch http.*: the server sends next to nothing/),
     short: ["page", "wheel"],
@@ -181,10 +187,10 @@ export const FAULTS: readonly NetworkFault[] = [
     name: "an answer without an end",
     fault: { endless: true },
     outcomes: {
-      page: fails(/the answer is far too long/, 1),
-      metadata: fails(/the answer is far too long/, 1),
-      tail: fails(/the answer is far too long/, 2),
-      wheel: fails(/does not end: it is longer than the \d+ bytes that its index says/, 1),
+      page: fails(/the answer is far too long/),
+      metadata: fails(/the answer is far too long/),
+      tail: fails(/the answer is far too long/),
+      wheel: fails(/does not end: it is longer than the \d+ bytes that its index says/),
     },
     short: ["metadata", "wheel"],
   },

@@ -143,7 +143,7 @@ test("an index that is down costs one attempt a command at most, is named once, 
   const { port } = silent.address() as AddressInfo;
   const down = `http://me:secret@127.0.0.1:${port}/simple/`;
   for (const target of ["down-0", "down-1"]) {
-    const words = ["--timeout", "0.5", "-i", server.url, "--extra-index-url", down, "app"];
+    const words = ["--timeout", "2", "-i", server.url, "--extra-index-url", down, "app"];
     const { code, stderr, stdout } = await install(target, words);
     assert.equal(code, 0, stderr);
     assert.match(stderr, /^WARNING: Skipping http:\/\/me:\*\*\*\*@127.*\n$/);

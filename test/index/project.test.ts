@@ -181,7 +181,7 @@ test("an index that cannot be reached is named in one warning, asked once, and a
   );
   assert.doesNotMatch(JSON.stringify([call.messages, found.unreachable]), /secret/);
 
-  // It comes up, but is not asked for a fifth of a second.
+  // It comes up, but is not asked for a second.
   const revived = createServer((socket) => {
     attempts.made += 1;
     socket.destroy();
@@ -192,7 +192,7 @@ test("an index that cannot be reached is named in one warning, asked once, and a
   await world.index.project(DEMO, sources, again);
   assert.equal(attempts.made, 0);
   assert.equal(again.messages.length, 1);
-  world.turn(201);
+  world.turn(1_001);
   await world.index.project(DEMO, sources, callOf());
   assert.ok(attempts.made > 0);
 });
