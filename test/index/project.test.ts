@@ -135,7 +135,7 @@ test("ten clients that want the same page at the same time cost one request; one
 test("at most five requests are under way at a host that speaks HTTP/1.1", async (t) => {
   const world = createWorld(t);
   const many = Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`p${at}-1.0-py3-none-any.whl`, { bytes }]));
-  const server = await serve(t, { files: many, latency: 5 });
+  const server = await serve(t, { files: many, latency: 150 });
   const keys = Object.keys(many).map((name) => normalizeName(name.split("-")[0] ?? ""));
   const sources = sourcesOf(server.url);
   const call = callOf();
