@@ -21,6 +21,7 @@ import { ACTIVATED_DESCRIPTOR, checkActivation, turnAway } from "./server/activa
 import { createSecret, INHERITED_PIPE } from "./server/auth.ts";
 import { createDaemonServer, type DaemonServer, type DaemonServerParts } from "./server/daemon-server.ts";
 import { createFaultHandler } from "./server/faults.ts";
+import { type HttpDoors, serveHttp } from "./server/http-doors.ts";
 import { createInstallationCheck, readBuildId } from "./server/installation.ts";
 import type { End } from "./server/lifecycle.ts";
 import { type Door, openDoor, openInheritedDoor, safely, watchOwnership } from "./server/listen.ts";
@@ -246,10 +247,12 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
   const secret = createSecret(paths.token);
   const identities = [paths.lock, paths.token].map((path) => stays(path, lstatSync(path)));
   let door: Door | undefined;
+  let http: HttpDoors | undefined;
   let stopWatching = (): void => {};
   const unreachable = (end: End): void => {
     stopWatching();
     door?.close();
+    http?.close();
     // A folder that is somebody else's by now is not written to.
     if (identities.every((holds) => safely(holds))) leaveWord(paths, end, world.parts.now());
     lock.release();
@@ -259,7 +262,7 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
     ...(predecessor.reason === undefined ? {} : { startReason: predecessor.reason }),
     ...(predecessor.previous === undefined ? {} : { previous: predecessor.previous }),
     notices: predecessor.notice === undefined ? [] : [predecessor.notice],
-    http: () => undefined,
+    http: () => http?.facts,
     secret,
     socket: paths.socket,
     spillFolder: paths.folder,
@@ -290,6 +293,7 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
   log.info({ socket: paths.socket, buildId: world.parts.self.buildId, reason: predecessor.reason }, "listening");
   world.warm();
   await openLog(log, world.logPath, world.settings.logLevel);
+  http = await serveHttp(world.settings, { ...world.parts.self, ...server, paths, platform: process.platform, log });
 }
 
 /** The same program for one client, over the pipes it holds (R29). */

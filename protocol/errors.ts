@@ -59,6 +59,11 @@ export const ERRORS = {
   "lost-election": failure("Another daemon has just been started.", EXIT.lostElection, 1017),
   "bad-activation": failure("systemd did not hand over the daemon's socket.", EXIT.usage, 1018),
   "daemon-start-failed": failure("No daemon could be started.", EXIT.error, 1016),
+  // Of HTTP
+  "origin-refused": failure("A request of a web page.", EXIT.internal, 1020),
+  "host-refused": failure("A request to a name that is not this machine's.", EXIT.internal, 1021),
+  "token-refused": failure("The bearer token is missing or wrong.", EXIT.internal, 1022),
+  "no-such-path": failure("Nothing is served at that path.", EXIT.internal, 1023),
   // Of environments
   "environment-locked": failure(
     "Another command is changing the environment and `--no-wait` was given.",

@@ -105,8 +105,8 @@ export interface DaemonStatus {
   readonly memory: { readonly rss: number; readonly heapUsed: number };
   /** Time without work after which the daemon leaves; 0 is never. */
   readonly idleExitMs: number;
-  /** Where it answers over HTTP, when the settings ask for that: a socket, and a URL if also a port. */
-  readonly http?: { readonly socket: string; readonly url?: string };
+  /** Where it answers over HTTP, when the settings ask for that: a socket, and a URL if also a port. `error` when that was not possible. */
+  readonly http?: { readonly socket?: string; readonly url?: string; readonly error?: string };
   /** Absent in the first moments, while the program is being loaded. */
   readonly program?: ProgramStatus;
   /** The same facts as text for a person. */

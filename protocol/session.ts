@@ -146,6 +146,10 @@ export interface DaemonPaths {
   readonly spawning: string;
   /** What the last daemon left behind when it went: why, and whether the next one takes its place. */
   readonly ended: string;
+  /** The socket for HTTP, when the settings ask for it. */
+  readonly http: string;
+  /** What a request by HTTP's port must bear: 64 hex digits, new with every start of the daemon. */
+  readonly httpToken: string;
 }
 
 export function daemonPaths(folders: PipdFolders, namespace: Namespace): DaemonPaths {
@@ -158,6 +162,8 @@ export function daemonPaths(folders: PipdFolders, namespace: Namespace): DaemonP
     about: `${folder}/daemon.json`,
     spawning: `${folder}/spawning`,
     ended: `${folder}/ended.json`,
+    http: `${folder}/http`,
+    httpToken: `${folder}/http-token`,
   };
 }
 

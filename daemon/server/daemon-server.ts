@@ -1,3 +1,4 @@
+import type { DaemonStatus } from "../../protocol/methods.ts";
 import type { Program } from "../../protocol/program.ts";
 import type { Namespace } from "../../protocol/session.ts";
 import { PipdError } from "../std/errors.ts";
@@ -37,6 +38,9 @@ export interface DaemonServer {
   readonly runs: Runs;
   /** Makes the daemon unreachable at once and ends it when its runs have ended, or when the time for them is over. */
   retire(end: End): void;
+  /** Answers a method that changes nothing, for those who come without a connection. */
+  query(method: string, params: unknown, signal: AbortSignal): Promise<unknown>;
+  status(): Promise<DaemonStatus>;
 }
 
 /** Connections in their handshake at any time (R10). */
@@ -75,12 +79,14 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
     parts.log.info({ ...end, graceMs }, "retiring");
     lifecycle.retire(end, graceMs);
   };
+  const status = (): Promise<DaemonStatus> =>
+    describeDaemon(parts, runs, { connections: peers.size, retiring: lifecycle.retiring });
   const handlers = createHandlers({
     runs,
     queries: parts.queries,
     pid: parts.self.pid,
     control: {
-      status: () => describeDaemon(parts, runs, { connections: peers.size, retiring: lifecycle.retiring }),
+      status,
       retire,
       retiring: () => lifecycle.retiring,
       log: async (lines) => ({ path: parts.logPath, lines: await readLastLines(parts.logPath, lines) }),
@@ -102,6 +108,8 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
     lifecycle,
     runs,
     retire: (end) => retire(end),
+    query: (method, params, signal) => handlers.query(method, params, signal),
+    status,
     accept: (transport) => {
       if (pending >= MAX_PENDING) {
         parts.log.warn({ pending }, "too many connections without a handshake");

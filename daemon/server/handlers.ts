@@ -11,7 +11,8 @@ import { type Call, SILENT_REPORTER } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import type { End } from "./lifecycle.ts";
 import { checkedParams } from "./params.ts";
-import { type Peer, RpcFailure } from "./rpc.ts";
+import type { Peer } from "./rpc.ts";
+import { RpcFailure } from "./rpc-error.ts";
 import type { Runs } from "./runs.ts";
 
 /** Questions of programs that change nothing and never wait behind a run. operations/ answers them. */
@@ -41,6 +42,8 @@ export interface HandlersParts {
 /** Every method of a connection whose handshake is complete. */
 export interface Handlers {
   request(peer: Peer, method: MethodName, params: unknown, signal: AbortSignal): Promise<unknown>;
+  /** A method that changes nothing, asked for without a connection. Throws PipdError `method-not-found` for all others. */
+  query(method: string, params: unknown, signal: AbortSignal): Promise<unknown>;
   notification(peer: Peer, method: MethodName, params: unknown): void;
 }
 
@@ -52,6 +55,9 @@ type RequestHandlers = {
   ) => Promise<Result<Name>> | Result<Name>;
 };
 type NotificationHandlers = { [Name in MethodName]?: (params: Params<Name>, peer: Peer) => void };
+
+/** Those that change nothing and concern no connection: programs may send them over HTTP, too. */
+const QUERIES: readonly MethodName[] = ["ping", "daemon/status", "environment/resolve", "packages/installed"];
 
 export function createHandlers({ runs, queries, control, pid }: HandlersParts): Handlers {
   const requests: RequestHandlers = {
@@ -80,11 +86,27 @@ export function createHandlers({ runs, queries, control, pid }: HandlersParts): 
     "run/resize": (params, peer) => runs.resized(peer, params),
     "run/signal": (params, peer) => runs.signalled(peer, params),
   };
+  const request = async (
+    peer: Peer | undefined,
+    method: MethodName,
+    params: unknown,
+    signal: AbortSignal,
+  ): Promise<unknown> => {
+    const handler = requests[method] as
+      | ((params: unknown, peer: Peer | undefined, signal: AbortSignal) => unknown)
+      | undefined;
+    if (handler === undefined) throw new PipdError("method-not-found", `no such method: ${method}`);
+    return handler(checkedParams(method, params), peer, signal);
+  };
   return {
-    request: async (peer, method, params, signal) => {
-      const handler = requests[method] as ((params: unknown, peer: Peer, signal: AbortSignal) => unknown) | undefined;
-      if (handler === undefined) throw new PipdError("method-not-found", `no such method: ${method}`);
-      return handler(checkedParams(method, params), peer, signal);
+    request,
+    query: async (method, params, signal) => {
+      const known = QUERIES.find((name) => name === method);
+      if (known === undefined)
+        throw new PipdError("method-not-found", `no such method here: ${method.slice(0, 100)}`, {
+          hint: `There are: ${QUERIES.join(", ")}.`,
+        });
+      return request(undefined, known, params, signal);
     },
     notification: (peer, method, params) => {
       const handler = notifications[method] as ((params: unknown, peer: Peer) => void) | undefined;

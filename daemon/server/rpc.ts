@@ -10,21 +10,10 @@ import {
   StreamMessageReader,
   StreamMessageWriter,
 } from "vscode-jsonrpc/node";
-import { errorMeaning } from "../../protocol/errors.ts";
 import { METHODS, type MethodName, type Params, type Result } from "../../protocol/methods.ts";
 import type { ErrorFacts } from "../../protocol/wire.ts";
 import { PipdError } from "../std/errors.ts";
-import { redactSecrets } from "./redaction.ts";
-
-/** An error to answer a request with, when it has more facts than code, message and hint. */
-export class RpcFailure extends PipdError {
-  readonly facts: ErrorFacts;
-
-  constructor(code: string, message: string, facts: ErrorFacts = {}) {
-    super(code, message, facts.hint === undefined ? {} : { hint: facts.hint });
-    this.facts = facts;
-  }
-}
+import { errorFacts } from "./rpc-error.ts";
 
 /** One connection, with the methods of protocol/methods.ts. The only user of the JSON-RPC library in the daemon. */
 export interface Peer {
@@ -150,10 +139,6 @@ function signalOf(token: CancellationToken): AbortSignal {
 }
 
 function responseError(error: unknown): ResponseError<ErrorFacts> {
-  const code = error instanceof PipdError ? error.code : "internal-error";
-  const message = redactSecrets(error instanceof Error ? error.message : String(error));
-  const hint = error instanceof PipdError && error.hint !== undefined ? { hint: redactSecrets(error.hint) } : {};
-  const { exit, rpc } = errorMeaning(code);
-  const facts = error instanceof RpcFailure ? error.facts : {};
-  return new ResponseError(rpc, message, { code, exitCode: exit, ...hint, ...facts });
+  const { code, message, data } = errorFacts(error);
+  return new ResponseError(code, message, data);
 }

@@ -8,7 +8,8 @@ import { PipdError } from "../std/errors.ts";
 import { nextTurn } from "../std/next-turn.ts";
 import type { Log } from "./log.ts";
 import { redactCommand } from "./redaction.ts";
-import { type Peer, RpcFailure } from "./rpc.ts";
+import type { Peer } from "./rpc.ts";
+import { RpcFailure } from "./rpc-error.ts";
 import { createRunOutput, type RunOutput } from "./run-output.ts";
 
 /** A command that is being run. */

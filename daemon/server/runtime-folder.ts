@@ -42,7 +42,7 @@ function guarded<T>(work: () => T): T {
 /** Removes what a daemon that was killed while it started has left. To be called by whoever holds the lock. */
 export function sweepRuntimeFolder(folder: string): void {
   for (const name of fs.readdirSync(folder)) {
-    if (/^(?:\.s\.\d+|\.output-[0-9a-f]+|\.[0-9a-f]+\.tmp|spawning\.\d+)$/.test(name))
+    if (/^(?:\.[sh]\.\d+|http|http-token|\.output-[0-9a-f]+|\.[0-9a-f]+\.tmp|spawning\.\d+)$/.test(name))
       fs.rmSync(`${folder}/${name}`, { force: true });
   }
 }

@@ -8,7 +8,8 @@ import { guardFrames } from "./frame-guard.ts";
 import type { Handlers } from "./handlers.ts";
 import type { Log } from "./log.ts";
 import { checkedParams } from "./params.ts";
-import { openPeer, type Peer, RpcFailure } from "./rpc.ts";
+import { openPeer, type Peer } from "./rpc.ts";
+import { RpcFailure } from "./rpc-error.ts";
 
 /** What every connection of a daemon is served with. */
 export interface ConnectionParts {

@@ -108,6 +108,7 @@ function describeHost({ origin, requests, failures, latencyMs, lastError, ...hos
   return `${origin}: ${health}, ${requests} requests, ${failures} failed${latency}${error}`;
 }
 
-function httpLines({ socket, url }: NonNullable<DaemonStatus["http"]>): readonly Line[] {
-  return [["http", url === undefined ? socket : `${socket} and ${url}`]];
+function httpLines({ socket, url, error }: NonNullable<DaemonStatus["http"]>): readonly Line[] {
+  const places = [socket, url].filter((place) => place !== undefined);
+  return [["http", error ?? places.join(" and ")]];
 }

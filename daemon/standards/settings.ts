@@ -20,6 +20,10 @@ export interface Settings {
   readonly storeLimit: number;
   readonly linkMode: LinkMode;
   readonly logLevel: "debug" | "info" | "warn" | "error";
+  /** Whether the daemon answers questions over HTTP on a socket in its folder. */
+  readonly http: boolean;
+  /** A port on the loopback interface for the same, 0 for any free one; undefined for none. */
+  readonly httpPort: number | undefined;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -31,10 +35,14 @@ export const DEFAULT_SETTINGS: Settings = {
   storeLimit: 20e9,
   linkMode: "auto",
   logLevel: "info",
+  http: false,
+  httpPort: undefined,
 };
 
 /** A value that is not allowed, in words, or the value to keep. */
 type Read = (value: unknown) => { readonly value: unknown } | { readonly expected: string };
+
+const flag: Read = (value) => (typeof value === "boolean" ? { value } : { expected: "true or false" });
 
 const choice =
   (...choices: readonly string[]): Read =>
@@ -60,7 +68,7 @@ const measure =
   };
 
 const READERS: Readonly<Record<string, readonly [keyof Settings, Read]>> = {
-  daemon: ["daemon", (value) => (typeof value === "boolean" ? { value } : { expected: "true or false" })],
+  daemon: ["daemon", flag],
   "idle-timeout": [
     "idleTimeout",
     measure('seconds, or a duration as "90s", "30m", "3h" (0: never)', { s: 1, m: 60, h: 3600, d: 86_400 }),
@@ -74,6 +82,8 @@ const READERS: Readonly<Record<string, readonly [keyof Settings, Read]>> = {
   ],
   "link-mode": ["linkMode", choice("auto", "hardlink", "copy")],
   "log-level": ["logLevel", choice("debug", "info", "warn", "error")],
+  http: ["http", flag],
+  "http-port": ["httpPort", whole(0, 65_535)],
 };
 
 /**
@@ -111,11 +121,6 @@ export function parseSettings(text: string): Settings {
 
 /** The line, from 1, on which a top-level key stands. */
 function lineOf(text: string, key: string): number {
-  const index = text.split("\n").findIndex((line) =>
-    line
-      .trimStart()
-      .replace(/^["'[]+/, "")
-      .startsWith(key),
-  );
+  const index = text.split("\n").findIndex((line) => /^\s*["'[]*([\w-]*)/.exec(line)?.[1] === key);
   return index + 1;
 }

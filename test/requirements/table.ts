@@ -55,6 +55,10 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     differs:
       "There is no Windows to run it on: names, places and what is accepted from the file are pure functions with tests.",
   },
+  13: {
+    says: "HTTP is off; by a socket of one's own if asked, by a port only if asked, with token, known Host and no Origin",
+    tests: ["server/http.test.ts"],
+  },
   15: { says: "frames are limited before the library sees them", tests: ["server/connections.test.ts"] },
   16: { says: "what is malformed ends its own connection", tests: ["server/connections.test.ts"] },
   17: {
