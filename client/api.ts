@@ -1,4 +1,12 @@
-import type { MethodName, Params, PromptParams, Result, RunOutputParams, RunStartResult } from "../protocol/methods.ts";
+import type {
+  MethodName,
+  Params,
+  PromptParams,
+  Result,
+  RunOutputParams,
+  RunStartResult,
+  WorkDoneProgress,
+} from "../protocol/methods.ts";
 import type { Session } from "../protocol/session.ts";
 import { describeCaller } from "./caller.ts";
 import { type Connection, connectInProcess, connectToDaemon } from "./connection.ts";
@@ -10,6 +18,8 @@ export interface RunWatcher {
   readonly session?: Session;
   readonly output?: (fd: 1 | 2, text: string) => void;
   readonly status?: (text: string) => void;
+  /** How far the run is: one begin, reports at most 20 times a second, and one end whatever becomes of the run. */
+  readonly progress?: (value: WorkDoneProgress) => void;
   /** The answer to a question; without this, input has ended. */
   readonly prompt?: (question: PromptParams) => Promise<string | undefined>;
   /** Aborting it cancels the run, which then rejects with RemoteError `request-cancelled`. */
@@ -30,7 +40,9 @@ export interface PipdClient {
  * Throws when the daemon's folder cannot be trusted or no daemon can be started.
  */
 export async function connectToPipd({ daemon = true }: { readonly daemon?: boolean } = {}): Promise<PipdClient> {
-  const connection = daemon ? (await connectToDaemon(findPlaces(), "pipd-api")).connection : await connectInProcess();
+  const connection = daemon
+    ? (await connectToDaemon(findPlaces(), "pipd-api")).connection
+    : await connectInProcess("pipd-api");
   return clientOn(connection);
 }
 
@@ -42,6 +54,7 @@ function clientOn({ rpc, close }: Connection): PipdClient {
     rpc.notify("run/ack", { runId, seq });
   });
   rpc.on("run/status", ({ runId, text }) => watchers.get(runId)?.status?.(text));
+  rpc.on("$/progress", ({ token, value }) => watchers.get(token)?.progress?.(value));
   rpc.on("run/prompt", async (question) => {
     const value = await watchers.get(question.runId)?.prompt?.(question);
     return value === undefined ? { cancelled: true } : { value };

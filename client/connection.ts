@@ -43,7 +43,7 @@ export function readBuildId(): string {
 /** This client, as it introduces itself. */
 export function identity(name: ClientIdentity["name"]): ClientIdentity {
   const buildId = readBuildId();
-  return { name, buildId, version: parseBuildId(buildId).version };
+  return { name, buildId, version: parseBuildId(buildId).version, progress: name === "pipd-api" };
 }
 
 /** Connects to the socket: undefined when nobody listens there. Throws ForbiddenPlace where sockets are not allowed. */
@@ -213,7 +213,7 @@ async function retire(places: Places, reason: string): Promise<void> {
 }
 
 /** Runs the program as a child of this process. */
-export async function connectInProcess(): Promise<Connection> {
+export async function connectInProcess(name: ClientIdentity["name"] = "pipd-lifecycle"): Promise<Connection> {
   const { startInProcess } = await import("./start-daemon.ts");
   const { folders, namespace } = placesWithoutSocket();
   const child = startInProcess(BUILD_FOLDER, folders);
@@ -223,7 +223,7 @@ export async function connectInProcess(): Promise<Connection> {
     // It ends by itself; this process need not see it.
     child.unref();
   });
-  await shakeHands(rpc, identity("pipd-lifecycle"), namespace, undefined);
+  await shakeHands(rpc, identity(name), namespace, undefined);
   return { rpc, daemonPid: undefined, close: () => rpc.close() };
 }
 

@@ -14,6 +14,8 @@ export interface ClientIdentity {
   readonly name: "pipd" | "pipd-lifecycle" | "pipd-api";
   readonly version: string;
   readonly buildId: string;
+  /** Asks for `$/progress`. */
+  readonly progress?: boolean;
 }
 
 function newNonce(): string {
@@ -51,11 +53,13 @@ export async function shakeHands(
   tokenPath: string | undefined,
 ): Promise<InitializeResult> {
   const nonce = newNonce();
+  const { progress, ...named } = client;
   const result = await rpc.request("initialize", {
     protocol: PROTOCOL,
-    client: { ...client, pid: process.pid },
+    client: { ...named, pid: process.pid },
     nonce,
     namespace,
+    ...(progress === true ? { capabilities: { progress } } : {}),
   }).answer;
   if (tokenPath === undefined) {
     rpc.notify("initialized", { proof: "" });

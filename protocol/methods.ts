@@ -10,6 +10,11 @@ export interface InitializeParams {
   /** At least 32 hexadecimal digits, new for every connection. */
   readonly nonce: string;
   readonly namespace: { readonly host: string; readonly mnt: string };
+  /** What the client wants beyond text. */
+  readonly capabilities?: {
+    /** `$/progress` for every run of the connection. */
+    readonly progress?: boolean;
+  };
 }
 
 export interface InitializeResult {
@@ -73,12 +78,27 @@ export type PromptResult = { readonly value: string } | { readonly cancelled: tr
 /** `data` is base64. */
 export type ReadStdinResult = { readonly data: string } | { readonly eof: true };
 
-export interface WorkDoneProgress {
-  readonly kind: "begin" | "report" | "end";
-  readonly title?: string;
-  readonly message?: string;
-  readonly percentage?: number;
+/** How far a run is with one thing, in values. */
+export interface ProgressData {
+  readonly phase: "resolve" | "download" | "build" | "install";
+  /** What is worked on: a project or file name. */
+  readonly name?: string;
+  readonly done?: number;
+  readonly total?: number;
+  readonly unit?: "bytes" | "items";
 }
+
+/** As the Language Server Protocol has it, with values for those who draw for themselves. A run has one begin, any number of reports and one end. */
+export type WorkDoneProgress =
+  | { readonly kind: "begin"; readonly title: string }
+  | {
+      readonly kind: "report";
+      readonly message: string;
+      /** 0 to 100, where the total is known. */
+      readonly percentage?: number;
+      readonly data: ProgressData;
+    }
+  | { readonly kind: "end" };
 
 export interface DaemonStatus {
   readonly pid: number;

@@ -1,4 +1,4 @@
-import type { PromptParams } from "./methods.ts";
+import type { ProgressData, PromptParams } from "./methods.ts";
 import type { Session } from "./session.ts";
 
 /** A question to the person at the client. */
@@ -15,6 +15,8 @@ export interface RunInput {
   readonly output: (fd: 1 | 2, text: string) => void;
   /** The transient line or lines (spinner, bars) below the output; undefined takes them away. Latest wins, any may be dropped. */
   readonly status: (lines: string | undefined) => void;
+  /** How far the work is, for programs that show it in their own way. Any event may be dropped. */
+  readonly progress: (event: ProgressData) => void;
   /** The line that was typed, or undefined when input has ended. Rejects when the run is cancelled. */
   readonly prompt: (question: Question) => Promise<string | undefined>;
   /** Up to `max` bytes of the caller's standard input, or undefined at its end. */

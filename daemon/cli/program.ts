@@ -1,7 +1,7 @@
 import { EXIT, errorMeaning } from "../../protocol/errors.ts";
 import type { Program, RunInput } from "../../protocol/program.ts";
 import type { Environment, Parts } from "../operations/parts.ts";
-import type { Call, MessageLevel } from "../std/call.ts";
+import type { Call, MessageLevel, Reporter } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import { kindOfPath } from "../std/read-file.ts";
 import { appendText } from "../std/write-text.ts";
@@ -141,7 +141,14 @@ function plainRendering(run: RunInput, options?: ParsedOptions): Parameters<type
 
 function callOf(run: RunInput, renderer: Renderer): Call {
   const { cwd, env, umask } = run.session;
-  return { cwd, env, umask, signal: run.signal, reporter: renderer.reporter };
+  const reporter: Reporter = {
+    message: renderer.reporter.message,
+    progress: (event) => {
+      run.progress(event);
+      renderer.reporter.progress(event);
+    },
+  };
+  return { cwd, env, umask, signal: run.signal, reporter };
 }
 
 interface LogWriter {

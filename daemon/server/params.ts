@@ -46,6 +46,7 @@ const CHECKS: Partial<Record<MethodName, Readonly<Record<string, Check>>>> = {
     client: record({ name: text, version: text, buildId: text, pid: whole }),
     nonce: hexOf(32),
     namespace: record({ host: text, mnt: text }),
+    capabilities: maybe(record({ progress: maybe(flag) })),
   },
   initialized: { proof: text },
   "run/start": {

@@ -20,6 +20,8 @@ export interface Peer {
   request<Name extends MethodName>(method: Name, params: Params<Name>, signal: AbortSignal): Promise<Result<Name>>;
   /** Resolves when the bytes have been handed to the system, so a caller that waits cannot fill the memory. Never rejects: a closed peer takes nothing. */
   notify<Name extends MethodName>(method: Name, params: Params<Name>): Promise<void>;
+  /** Whether it wants `$/progress`; set by the handshake. */
+  wantsProgress: boolean;
   /** Resolves when every request that has come has been answered and the system has the answers. */
   answered(): Promise<void>;
   /** Aborted when the connection has ended, from either side. */
@@ -69,6 +71,7 @@ export function openPeer(input: Readable, output: Writable, end: () => void, rec
   connection.listen();
   return {
     closed: gone.signal,
+    wantsProgress: false,
     close,
     answered: () => answers.done(),
     request: async (method, params, signal) => {

@@ -11,6 +11,7 @@ import { redactCommand } from "./redaction.ts";
 import type { Peer } from "./rpc.ts";
 import { RpcFailure } from "./rpc-error.ts";
 import { createRunOutput, type RunOutput } from "./run-output.ts";
+import { createRunProgress, type RunProgress } from "./run-progress.ts";
 
 /** A command that is being run. */
 export interface Run {
@@ -53,6 +54,10 @@ export interface RunsParts {
 
 interface ActiveRun extends Run {
   readonly output: RunOutput;
+  /** Absent when the client has not asked for it. */
+  progress: RunProgress | undefined;
+  /** Aborted when the run has ended, whatever it came to. */
+  readonly over: AbortController;
   readonly abort: AbortController;
   readonly fail: (error: Error) => void;
   size: { readonly cols: number; readonly rows: number };
@@ -72,9 +77,11 @@ export function createRuns(parts: RunsParts): Runs {
     if (find(peer, params.runId) !== undefined)
       throw new PipdError("invalid-params", `run/start: runId ${params.runId} is in use`);
     const abort = new AbortController();
+    const over = new AbortController();
     const stop = (): void => abort.abort();
-    cancel.addEventListener("abort", stop);
-    peer.closed.addEventListener("abort", stop);
+    // A connection may live for days, and have thousands of runs.
+    cancel.addEventListener("abort", stop, { signal: over.signal });
+    peer.closed.addEventListener("abort", stop, { signal: over.signal });
     const { promise: failed, reject: fail } = Promise.withResolvers<never>();
     failed.catch(() => {});
     const run: ActiveRun = {
@@ -89,11 +96,13 @@ export function createRuns(parts: RunsParts): Runs {
         senderTo(peer, params.runId),
         `${parts.spillFolder}/.output-${randomBytes(8).toString("hex")}`,
       ),
+      progress: undefined,
+      over,
       abort,
       fail,
       size: { cols: params.tty.cols, rows: params.tty.rows },
     };
-    peer.closed.addEventListener("abort", () => run.output.close());
+    peer.closed.addEventListener("abort", () => run.output.close(), { signal: over.signal });
     return { run, failed };
   };
 
@@ -104,6 +113,10 @@ export function createRuns(parts: RunsParts): Runs {
     try {
       // The client must know that the command has begun before it has any effect: only then it will not run it a second time (R31).
       await peer.notify("run/accepted", { runId: params.runId });
+      if (peer.wantsProgress)
+        run.progress = createRunProgress(run.command, (value) =>
+          peer.notify("$/progress", { token: params.runId, value }),
+        );
       const outcome = await Promise.race([runProgram(parts, run, params), failed]);
       const elapsedMs = parts.elapsed() - run.startedAt;
       parts.log.info({ pid: run.pid, command: run.command, exitCode: outcome.exitCode, elapsedMs }, "run");
@@ -114,8 +127,10 @@ export function createRuns(parts: RunsParts): Runs {
       // Whatever a cancelled command ran into on its way out, it was cancelled.
       throw cancel.aborted ? cancelled() : error;
     } finally {
+      await Promise.race([run.progress?.end(), failed.catch(() => {})]);
       served++;
       active.delete(run);
+      run.over.abort();
       run.output.close();
       parts.changed();
     }
@@ -173,6 +188,7 @@ function callerOf(params: RunStartParams): { readonly argv: readonly string[]; r
     return bytes === undefined ? text : decoded(bytes);
   });
   const cwd = cwdBytes === undefined ? params.cwd : decoded(cwdBytes);
+  if (!cwd.startsWith("/")) throw new PipdError("invalid-params", "run/start: cwdBytes is no absolute path");
   const variables = Object.entries(envBytes).map(([name, value]) => [name, decoded(value)] as const);
   const env = { ...params.env, ...Object.fromEntries(variables) };
   return { argv, session: { cwd, env, umask, locale, tty, pid, interactive } };
@@ -187,6 +203,7 @@ function runInput(run: ActiveRun, params: RunStartParams): RunInput {
     signal: abort.signal,
     output: (fd, text) => output.write(fd, printable(text)),
     status: (lines) => output.status(lines ?? ""),
+    progress: (event) => run.progress?.report(event),
     prompt: async (question) => {
       await output.flushed();
       const answer = await peer.request("run/prompt", { runId: run.id, ...question }, abort.signal);

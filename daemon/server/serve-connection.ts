@@ -92,6 +92,7 @@ export function serveConnection(transport: Transport, parts: ConnectionParts, se
       const checked = checkedParams("initialize", params);
       const result = initialize(checked, parts);
       const { nonce, notices } = result;
+      peer.wantsProgress = checked.capabilities?.progress === true;
       stage = { name: "challenged", clientNonce: checked.nonce, serverNonce: nonce, notices };
       return result;
     }
