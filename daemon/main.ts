@@ -234,6 +234,15 @@ async function takeLock(path: string): Promise<ExclusiveLock> {
   throw new PipdError("lost-election", "another daemon is already running");
 }
 
+/** Ends a connection once it has taken what was written, or when it does not. */
+function endSoon(socket: Socket): void {
+  socket.destroySoon();
+  setTimeout(() => socket.destroy(), LAST_BYTES_MS).unref();
+}
+
+/** How long a client has to take the last bytes. */
+const LAST_BYTES_MS = 2000;
+
 async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void> {
   const paths = daemonPaths(folders, readNamespace());
   makeRuntimeFolders(folders, paths, facts);
@@ -265,14 +274,14 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
     http: () => http?.facts,
     secret,
     socket: paths.socket,
-    spillFolder: paths.folder,
+    spillFolder: folders.cache,
     unreachable,
     over: () => leave(EXIT.ok),
   });
   watchFaults(world, () => server, unreachable);
   const accept = (socket: Socket): void => {
     socket.on("error", () => {});
-    server.accept({ input: socket, output: socket, end: () => socket.destroySoon() });
+    server.accept({ input: socket, output: socket, end: () => endSoon(socket) });
   };
   door = options.activated
     ? await openInheritedDoor(paths.socket, ACTIVATED_DESCRIPTOR, accept)

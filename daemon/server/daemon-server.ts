@@ -33,7 +33,7 @@ export interface DaemonServerParts extends StatusParts {
 
 export interface DaemonServer {
   /** Serves a new connection. */
-  accept(transport: Transport): Peer | undefined;
+  accept(transport: Transport): Peer;
   readonly lifecycle: Lifecycle;
   readonly runs: Runs;
   /** Makes the daemon unreachable at once and ends it when its runs have ended, or when the time for them is over. */
@@ -46,11 +46,26 @@ export interface DaemonServer {
 /** Connections in their handshake at any time (R10). */
 const MAX_PENDING = 16;
 const HANDSHAKE_MS = 5000;
+/** Between two warnings about too many of them: a flood must not wash the log away. */
+const FLOOD_WARNING_MS = 10_000;
 const LAST_WORDS_MS = 1000;
 
 export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
   const peers = new Set<Peer>();
-  let pending = 0;
+  /** Those in their handshake, the oldest first. */
+  const pending = new Set<Peer>();
+  let warnedAt = Number.NEGATIVE_INFINITY;
+  /** The oldest goes, not the newest: a handshake takes milliseconds, and whoever floods the socket must not keep those out who have one. */
+  const makeRoom = (): void => {
+    for (const oldest of pending) {
+      if (pending.size <= MAX_PENDING) return;
+      if (parts.elapsed() - warnedAt > FLOOD_WARNING_MS) {
+        warnedAt = parts.elapsed();
+        parts.log.warn({ pending: pending.size }, "too many connections without a handshake");
+      }
+      oldest.close();
+    }
+  };
   const runs: Runs = createRuns({
     program: parts.program,
     log: parts.log,
@@ -111,14 +126,10 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
     query: (method, params, signal) => handlers.query(method, params, signal),
     status,
     accept: (transport) => {
-      if (pending >= MAX_PENDING) {
-        parts.log.warn({ pending }, "too many connections without a handshake");
-        transport.end();
-        return undefined;
-      }
-      pending++;
-      const peer = serveConnection(transport, connectionParts, () => pending--);
+      const peer: Peer = serveConnection(transport, connectionParts, () => pending.delete(peer));
+      pending.add(peer);
       peers.add(peer);
+      makeRoom();
       lifecycle.changed();
       peer.closed.addEventListener("abort", () => {
         peers.delete(peer);

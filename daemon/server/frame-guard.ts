@@ -1,13 +1,14 @@
 import { type Readable, Transform } from "node:stream";
-import { BadFrame, contentLength, MAX_BODY, MAX_HEADER } from "../../protocol/framing.ts";
+import { BadFrame, contentLength } from "../../protocol/framing.ts";
 
 /**
  * Passes on what `source` sends while it keeps to the framing and its limits (R15): the JSON-RPC library behind it has none.
  * At the first byte that does not, the returned stream is destroyed with a BadFrame and nothing more comes out of it.
+ * @param limits in bytes; that of a body is asked for with each header.
  */
 export function guardFrames(
   source: Readable,
-  limits: { readonly maxHeader: number; readonly maxBody: number } = { maxHeader: MAX_HEADER, maxBody: MAX_BODY },
+  limits: { readonly maxHeader: number; readonly maxBody: () => number },
 ): Readable {
   let header = "";
   let bodyLeft = 0;
@@ -29,7 +30,7 @@ export function guardFrames(
         if (header.length >= limits.maxHeader) throw new BadFrame(`a header over ${limits.maxHeader} bytes`);
         return;
       }
-      bodyLeft = contentLength(header.slice(0, end), limits.maxBody);
+      bodyLeft = contentLength(header.slice(0, end), limits.maxBody());
       at += end + 4 - held;
       header = "";
     }

@@ -47,6 +47,9 @@ export interface Handlers {
   notification(peer: Peer, method: MethodName, params: unknown): void;
 }
 
+/** Of the log, in one answer. */
+const MOST_LINES = 10_000;
+
 type RequestHandlers = {
   [Name in MethodName]?: (
     params: Params<Name>,
@@ -75,7 +78,7 @@ export function createHandlers({ runs, queries, control, pid }: HandlersParts): 
       control.retire({ reason, successor: true }, graceMs);
       return { pid };
     },
-    "daemon/log": ({ lines }) => control.log(lines ?? 100),
+    "daemon/log": ({ lines }) => control.log(Math.min(lines ?? 100, MOST_LINES)),
     "environment/resolve": async (params, _peer, signal) =>
       (await queries()).resolveEnvironment(params, queryCall(params, signal)),
     "packages/installed": async (params, _peer, signal) =>

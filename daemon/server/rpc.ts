@@ -40,7 +40,15 @@ export interface Receiver {
 /** Speaks JSON-RPC over two streams. `end` closes the transport. */
 export function openPeer(input: Readable, output: Writable, end: () => void, receiver: Receiver): Peer {
   const writer = new StreamMessageWriter(output);
-  const answers = countAnswers(writer);
+  const answers = countAnswers(writer, (waiting) => {
+    // Who does not read is not read from either, and who has asked that much by then is gone.
+    if (waiting === MOST_WAITING) input.pause();
+    else if (waiting === MOST_WAITING / 2) input.resume();
+    else if (waiting > MOST_WAITING * 16) {
+      receiver.broken(new Error("the answers are not read"));
+      close();
+    }
+  });
   const connection = createMessageConnection(new StreamMessageReader(input), writer, NullLogger);
   const gone = new AbortController();
   const close = (): void => {
@@ -102,9 +110,16 @@ export function openPeer(input: Readable, output: Writable, end: () => void, rec
   };
 }
 
-/** Follows what the library writes, since it does not say when an answer has left. */
-function countAnswers(writer: StreamMessageWriter): { expect(): void; release(): void; done(): Promise<void> } {
+/** Answers that may be ready for a client that does not take them. */
+const MOST_WAITING = 32;
+
+/** Follows what the library writes, since it does not say when an answer has left. @param changed called with the number of answers that are ready and have not left */
+function countAnswers(
+  writer: StreamMessageWriter,
+  changed: (waiting: number) => void,
+): { expect(): void; release(): void; done(): Promise<void> } {
   let open = 0;
+  let ready = 0;
   let waiters: (() => void)[] = [];
   const release = (): void => {
     for (const waiter of waiters) waiter();
@@ -112,8 +127,13 @@ function countAnswers(writer: StreamMessageWriter): { expect(): void; release():
   };
   const write = writer.write.bind(writer);
   writer.write = async (message) => {
-    await write(message);
-    if (!Message.isResponse(message)) return;
+    if (!Message.isResponse(message)) return write(message);
+    changed(++ready);
+    try {
+      await write(message);
+    } finally {
+      changed(--ready);
+    }
     open = Math.max(0, open - 1);
     if (open === 0) release();
   };

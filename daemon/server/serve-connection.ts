@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import { BadFrame, MAX_BODY } from "../../protocol/framing.ts";
+import { BadFrame, MAX_BODY, MAX_HEADER } from "../../protocol/framing.ts";
 import { type InitializeParams, type InitializeResult, METHODS, type MethodName } from "../../protocol/methods.ts";
 import { compareBuilds, describeChange, type Namespace, PROTOCOL, parseBuildId } from "../../protocol/session.ts";
 import { PipdError } from "../std/errors.ts";
@@ -63,6 +63,9 @@ export interface Transport {
   end(): void;
 }
 
+/** A stranger's message is held in memory until it is complete, so it has to be short (R10, R15). */
+const MAX_HANDSHAKE_BODY = 64 * 1024;
+
 type Stage =
   | { readonly name: "new" }
   | {
@@ -112,7 +115,10 @@ export function serveConnection(transport: Transport, parts: ConnectionParts, se
     settle();
   };
   const broken = (reason: Error): void => parts.log.warn({ reason: reason.message }, "broken connection");
-  const guarded = guardFrames(transport.input);
+  const guarded = guardFrames(transport.input, {
+    maxHeader: MAX_HEADER,
+    maxBody: () => (stage.name === "open" ? MAX_BODY : MAX_HANDSHAKE_BODY),
+  });
   peer = openPeer(guarded, transport.output, () => transport.end(), { request, notification, broken });
   guarded.on("error", (error) => {
     if (error instanceof BadFrame) peer.close();

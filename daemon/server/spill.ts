@@ -1,4 +1,6 @@
-import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { errnoOf } from "../std/errors.ts";
 
 /** A piece of text for one descriptor. */
 export interface Piece {
@@ -6,7 +8,10 @@ export interface Piece {
   readonly text: string;
 }
 
-/** A queue of pieces on disk, for output that the client does not take. Nobody else can see the file: it has no name. */
+/**
+ * A queue of pieces on disk, for output that the client does not take. Nobody else can see the file: it has no name.
+ * What the disk does not take is lost, and the piece that comes in its place says so.
+ */
 export interface Spill {
   readonly empty: boolean;
   push(piece: Piece): void;
@@ -14,7 +19,7 @@ export interface Spill {
   close(): void;
 }
 
-/** What has not been read may take this many bytes; what comes then is dropped. */
+/** What has not been read may take this many bytes. */
 const LIMIT = 2 ** 30;
 
 /** @param path a free name on a disk with room; used only while the file is opened. */
@@ -22,29 +27,50 @@ export function createSpill(path: string): Spill {
   let descriptor: number | undefined;
   let readAt = 0;
   let writeAt = 0;
+  let lost: { bytes: number; readonly reason: string } | undefined;
   const open = (): number => {
     if (descriptor !== undefined) return descriptor;
+    // The folder is a cache, which may be deleted at any time.
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     descriptor = openSync(path, "wx+", 0o600);
     unlinkSync(path);
     return descriptor;
   };
+  const notice = (): Piece | undefined => {
+    if (lost === undefined) return undefined;
+    const text = `\npipd: ${lost.bytes} bytes of output are missing here: nobody read them, and they could not be kept (${lost.reason})\n`;
+    lost = undefined;
+    return { fd: 2, text };
+  };
+  const write = ({ fd, text }: Piece): void => {
+    const body = Buffer.from(text);
+    const head = Buffer.alloc(5);
+    head.writeUInt8(fd, 0);
+    head.writeUInt32LE(body.length, 1);
+    const record = Buffer.concat([head, body]);
+    for (let done = 0; done < record.length; )
+      done += writeSync(open(), record, done, record.length - done, writeAt + done);
+    writeAt += record.length;
+  };
   return {
     get empty() {
-      return readAt === writeAt;
+      return readAt === writeAt && lost === undefined;
     },
-    push: ({ fd, text }) => {
-      const body = Buffer.from(text);
-      if (writeAt - readAt + body.length > LIMIT) return;
-      const head = Buffer.alloc(5);
-      head.writeUInt8(fd, 0);
-      head.writeUInt32LE(body.length, 1);
-      const record = Buffer.concat([head, body]);
-      for (let done = 0; done < record.length; )
-        done += writeSync(open(), record, done, record.length - done, writeAt + done);
-      writeAt += record.length;
+    push: (piece) => {
+      const bytes = Buffer.byteLength(piece.text);
+      // Once something is lost all that follows is, until the rest has been read: there is one gap, and it is named.
+      if (lost !== undefined) lost.bytes += bytes;
+      else if (writeAt - readAt + bytes > LIMIT) lost = { bytes, reason: `over ${LIMIT / 2 ** 30} GiB` };
+      else {
+        try {
+          write(piece);
+        } catch (error) {
+          lost = { bytes, reason: `${dirname(path)}: ${errnoOf(error) ?? String(error)}` };
+        }
+      }
     },
     shift: () => {
-      if (readAt === writeAt || descriptor === undefined) return undefined;
+      if (readAt === writeAt || descriptor === undefined) return notice();
       const head = Buffer.alloc(5);
       readSync(descriptor, head, 0, 5, readAt);
       const body = Buffer.alloc(head.readUInt32LE(1));

@@ -45,10 +45,7 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     says: "without a handshake only initialize is answered, 5 s, 16 at a time",
     tests: ["server/connections.test.ts"],
   },
-  11: {
-    says: "after sudo, root has its own daemon",
-    tests: ["protocol/session.test.ts", "server/placement.test.ts"],
-  },
+  11: { says: "after sudo, root has its own daemon", tests: ["protocol/session.test.ts", "server/placement.test.ts"] },
   12: {
     says: "on Windows a pipe with a random name, published in the profile",
     tests: ["protocol/windows.test.ts"],
@@ -60,7 +57,10 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     tests: ["server/http.test.ts"],
   },
   15: { says: "frames are limited before the library sees them", tests: ["server/connections.test.ts"] },
-  16: { says: "what is malformed ends its own connection", tests: ["server/connections.test.ts"] },
+  16: {
+    says: "what is malformed ends its own connection",
+    tests: ["server/connections.test.ts", "server/fuzz.test.ts", "deep/peers.deep.ts"],
+  },
   17: {
     says: "a lock that the system frees elects the daemon; nothing else opens its file",
     tests: ["architecture.test.ts", "server/start.test.ts"],
@@ -143,10 +143,13 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     differs:
       "Only Linux tells a process the bytes of its arguments (/proc); elsewhere they are what Node decodes. pip itself breaks down over wheels, environments and find-links in folders that are not UTF-8: pipd refuses them in one line. A cache folder must be UTF-8, since SQLite wants that.",
   },
-  41: { says: "output arrives in order, on its own descriptor", tests: ["client/run.test.ts"] },
+  41: { says: "output arrives in order, on its own descriptor", tests: ["client/run.test.ts", "client/api.test.ts"] },
   42: { says: "exit codes are pip's, a signal is a field of its own", tests: ["client/run.test.ts"] },
   43: { says: "Ctrl-C once cancels, twice leaves", tests: ["client/run.test.ts"] },
-  45: { says: "a stopped client costs disk, not memory", tests: ["client/run.test.ts"] },
+  45: {
+    says: "a stopped client costs disk, not memory",
+    tests: ["client/run.test.ts", "server/connections.test.ts", "deep/peers.deep.ts", "server/spill.test.ts"],
+  },
   46: { says: "the terminal's size is the client's", tests: ["client/run.test.ts"] },
   47: { says: "colours are decided by the client's terminal and variables", tests: ["client/run.test.ts"] },
   48: { says: "a broken pipe is one line and exit 120", tests: ["client/run.test.ts"] },
@@ -156,8 +159,7 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     says: "a crash is described in a file, told to those who wait, and after three the daemon is left alone for a while",
     tests: ["client/run.test.ts", "server/crash.test.ts"],
     differs:
-      "What counts is a fault that JavaScript sees. A daemon that is killed, also for want of memory, leaves no file and does not count: it could not " +
-      "be told from a kill -9, after which the next command must find a daemon (R21).",
+      "What counts is a fault that JavaScript sees. A daemon that is killed, also for want of memory, leaves no file and does not count: it could not be told from a kill -9, after which the next command must find a daemon (R21).",
   },
   62: {
     says: "a runtime folder that was removed: the daemon leaves, the next starts fresh",

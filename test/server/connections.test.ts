@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync, readlinkSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { encodeFrame, MAX_BODY } from "../../protocol/framing.ts";
 import { proofText } from "../../protocol/session.ts";
 import { hmacSha256Hex } from "../../protocol/sha256.ts";
 import { daemonStatus, startDaemon } from "../harness/daemon-runner.ts";
+import { floodWithStrangers } from "../harness/fuzz.ts";
 import { runPipd, TEST_PIPD } from "../harness/run-cli.ts";
 import { createSandbox } from "../harness/sandbox.ts";
-import { dialRaw, initializeParams, NONCE, shakeHandsRaw } from "./raw-connection.ts";
+import { dialRaw, initializeParams, NONCE, type RawConnection, shakeHandsRaw } from "./raw-connection.ts";
 
 const program = TEST_PIPD;
 const sandbox = createSandbox();
@@ -29,6 +32,18 @@ async function assertServing(): Promise<void> {
   const { stdout, code } = await runPipd(sandbox, ["process"], { program });
   assert.equal(code, 0);
   assert.equal((JSON.parse(stdout) as { readonly pid: number }).pid, pid, "the same daemon serves");
+}
+
+/** Resolves when more can be written, or nothing any more. */
+const drained = ({ socket }: RawConnection): Promise<unknown> => once(socket, "drain").catch(() => {});
+
+/** Asks again and again without reading; "all" when every question has been taken. */
+async function askOn(connection: RawConnection, question: Uint8Array, count: number): Promise<"all" | "closed"> {
+  for (let asked = 0; asked < count; asked++) {
+    if (connection.socket.destroyed) return "closed";
+    if (!connection.socket.write(question)) await Promise.race([connection.closed, drained(connection)]);
+  }
+  return "all";
 }
 
 const frame = (text: string): string => `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
@@ -181,11 +196,48 @@ test("R32 R33 an older build works with a newer daemon of its protocol", async (
 });
 
 test("R10 without a handshake at most 16 connections wait, and none for long", async () => {
-  const waiting = await Promise.all(Array.from({ length: 16 }, () => dialRaw(socket)));
-  const extra = await dialRaw(socket);
-  await extra.closed;
+  const waiting = await Promise.all(Array.from({ length: 17 }, () => dialRaw(socket)));
+  await waiting[0]!.closed;
+  assert.equal(await Promise.race([waiting[16]!.closed.then(() => "closed"), sleep(100, "open")]), "open");
+  await assertServing();
   await Promise.all(waiting.map(({ closed }) => closed));
   await assertServing();
+});
+
+test("R10 a stranger's message is short", async () => {
+  const connection = await dialRaw(socket);
+  connection.send(`Content-Length: ${64 * 1024 + 1}\r\n\r\n{`);
+  await connection.closed;
+});
+
+test("R10 a flood of strangers keeps nobody out", async () => {
+  await floodWithStrangers(socket, 400, assertServing);
+});
+
+test("R15 a frame that announces 400 MB is refused before it is read", async () => {
+  const connection = await dialRaw(socket);
+  await shakeHandsRaw(connection, namespace, token);
+  connection.send("Content-Length: 419430400\r\n\r\n");
+  let sent = 0;
+  while (!connection.socket.destroyed && sent < 400) {
+    if (!connection.socket.write(Buffer.alloc(1024 * 1024)))
+      await Promise.race([connection.closed, drained(connection)]);
+    sent++;
+  }
+  assert.ok(sent < 8, `${sent} MB were taken`);
+  await connection.closed;
+  await assertServing();
+});
+
+test("R45 a client that asks and does not read is not read from, and ends when it goes on asking", async () => {
+  const connection = await dialRaw(socket);
+  await shakeHandsRaw(connection, namespace, token);
+  connection.socket.pause();
+  const question = encodeFrame({ jsonrpc: "2.0", id: 1, method: "daemon/status", params: {} });
+  const taken = await Promise.race([askOn(connection, question, 200_000), sleep(1500, "blocked")]);
+  assert.notEqual(taken, "all");
+  await assertServing();
+  connection.socket.destroy();
 });
 
 test("queries have types and answers of their own", async () => {
