@@ -142,7 +142,7 @@ function plainRendering(run: RunInput, options?: ParsedOptions): Parameters<type
 function callOf(run: RunInput, renderer: Renderer): Call {
   const { cwd, env, umask } = run.session;
   const reporter: Reporter = {
-    message: renderer.reporter.message,
+    message: (level, text) => renderer.reporter.message(level, text),
     progress: (event) => {
       run.progress(event);
       renderer.reporter.progress(event);
