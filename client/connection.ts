@@ -67,8 +67,12 @@ interface Found {
   readonly notices: readonly string[];
 }
 
-/** One attempt with the daemon that listens, if one does. Throws what shakeHands throws, and WithoutDaemonError when nothing is answered. */
-async function tryDaemon(places: Places, client: ClientIdentity): Promise<Found | undefined> {
+/** One attempt with the daemon that listens, if one does. Throws what shakeHands throws, and NoAnswer. */
+async function tryDaemon(
+  places: Places,
+  client: ClientIdentity,
+  answerMs: number = ANSWER_MS,
+): Promise<Found | undefined> {
   const socket = await dial(places.paths.socket);
   if (socket === undefined) return undefined;
   const rpc = createRpc(socket, socket, () => socket.destroy());
@@ -76,23 +80,23 @@ async function tryDaemon(places: Places, client: ClientIdentity): Promise<Found 
   const timer = setTimeout(() => {
     late = true;
     rpc.close();
-  }, ANSWER_MS);
+  }, answerMs);
   try {
     const { server, notices } = await shakeHands(rpc, client, places.namespace, places.paths.token);
     return { connection: { rpc, daemonPid: server.pid, close: () => rpc.close() }, notices };
   } catch (error) {
     rpc.close();
-    throw late ? new WithoutDaemonError(`the daemon at ${places.paths.socket} does not answer`) : error;
+    throw late ? new NoAnswer(places.paths.socket) : error;
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** The daemon that runs, whatever its build, or undefined. For commands about the daemon itself. */
-export async function connectToRunning(places: Places): Promise<Connection | undefined> {
+/** The daemon that runs, whatever its build, or undefined. For commands about the daemon itself. @param answerMs how long it may take to answer; then NoAnswer is thrown. */
+export async function connectToRunning(places: Places, answerMs?: number): Promise<Connection | undefined> {
   for (const start = Date.now(); ; await pause()) {
     try {
-      return (await tryDaemon(places, identity("pipd-lifecycle")))?.connection;
+      return (await tryDaemon(places, identity("pipd-lifecycle"), answerMs))?.connection;
     } catch (error) {
       if (isRetiring(error)) return undefined;
       if (!isPassing(error) || Date.now() - start > PASSING_MS) throw error;
@@ -193,7 +197,16 @@ export function endCrashPause({ folders }: Places): void {
 
 /** The daemon runs, but this client has to do without it. */
 export class WithoutDaemonError extends Error {
-  override readonly name = "WithoutDaemonError";
+  override readonly name: string = "WithoutDaemonError";
+}
+
+/** Somebody accepts connections there and says nothing. */
+export class NoAnswer extends WithoutDaemonError {
+  override readonly name = "NoAnswer";
+
+  constructor(socket: string) {
+    super(`the daemon at ${socket} does not answer; \`pipd daemon stop --force\` ends it`);
+  }
 }
 
 /** Why the daemon that answered must make place, or undefined when `error` says something else. Throws WithoutDaemonError for one that must not be touched. */

@@ -1,6 +1,6 @@
 import { type FSWatcher, openSync, readFileSync, readSync, statSync, watch } from "node:fs";
 import { EXIT } from "../protocol/errors.ts";
-import { type Connection, connectToDaemon, connectToRunning, endCrashPause } from "./connection.ts";
+import { type Connection, connectToDaemon, connectToRunning, endCrashPause, NoAnswer } from "./connection.ts";
 import type { Output } from "./output.ts";
 import { findPlaces, foldersWithoutDaemon, type Places } from "./places.ts";
 
@@ -81,8 +81,23 @@ async function stop(options: readonly string[], output: Output): Promise<number>
   return EXIT.ok;
 }
 
+/** How long a daemon has to answer before it is ended without being asked. */
+const FORCE_MS = 2000;
+
 async function stopRunning(places: Places, force: boolean): Promise<number | undefined> {
-  const running = await connectToRunning(places);
+  let running: Connection | undefined;
+  try {
+    running = await connectToRunning(places, force ? FORCE_MS : undefined);
+  } catch (error) {
+    if (!(error instanceof NoAnswer) || !force) throw error;
+    const { endHungDaemon } = await import("./end-hung-daemon.ts");
+    const pid = await endHungDaemon(places);
+    if (pid === undefined)
+      throw new Error(`the daemon at ${places.paths.socket} does not answer, and no process of it is found`, {
+        cause: error,
+      });
+    return pid;
+  }
   if (running === undefined) return undefined;
   try {
     return (await running.rpc.request("daemon/stop", { force }).answer).pid;

@@ -23,6 +23,7 @@ import { createDaemonServer, type DaemonServer, type DaemonServerParts } from ".
 import { createFaultHandler } from "./server/faults.ts";
 import { type HttpDoors, serveHttp } from "./server/http-doors.ts";
 import { createInstallationCheck, readBuildId } from "./server/installation.ts";
+import { keepBuild } from "./server/kept-build.ts";
 import type { End } from "./server/lifecycle.ts";
 import { type Door, openDoor, openInheritedDoor, safely, watchOwnership } from "./server/listen.ts";
 import { createDeferredLog, type DeferredLog } from "./server/log.ts";
@@ -140,7 +141,9 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
       const made = await wiring.wire({
         version,
         programFolder: dirname(BUILD_FOLDER),
-        buildFolder: BUILD_FOLDER,
+        buildFolder: options.stdio
+          ? BUILD_FOLDER
+          : keepBuild(BUILD_FOLDER, join(folders.state, "builds"), buildId, now()),
         folders,
         settings,
         log,

@@ -63,9 +63,10 @@ test("R21 recovery from a stale socket takes as long as a cold start", async (t)
       await until(() => processesOf(sandbox.folder).length === 0);
     }
   }
-  const median = (list: readonly number[]): number => list.toSorted((left, right) => left - right)[list.length >> 1]!;
-  t.diagnostic(JSON.stringify({ ...times, medians: [median(times.cold), median(times.stale)] }));
-  assert.ok(median(times.stale) <= median(times.cold) + 100, JSON.stringify(times));
+  // The fastest of each: whatever else the machine does is in the others.
+  const [cold, stale] = [Math.min(...times.cold), Math.min(...times.stale)];
+  t.diagnostic(JSON.stringify(times));
+  assert.ok(stale <= cold + 100, JSON.stringify(times));
 });
 
 test("R24 R62 a folder that was moved together with the one above is noticed within 30 s", async (t) => {

@@ -1,9 +1,9 @@
-import { appendFileSync, cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { TEST_PIPD } from "./run-cli.ts";
 import type { Sandbox } from "./sandbox.ts";
 
-/** A copy of the test installation inside a sandbox, to be changed as a test wants. */
+/** A copy of an installation inside a sandbox, to be changed as a test wants. */
 export interface Installation {
   /** Its command. */
   readonly program: string;
@@ -17,10 +17,19 @@ export interface Installation {
   readonly starts: () => readonly number[];
 }
 
-export function installationIn(sandbox: Sandbox, name: string, buildId?: string): Installation {
+/** @param original the command of the installation that is copied: `TEST_PIPD` or `PIPD`. */
+export function installationIn(
+  sandbox: Sandbox,
+  name: string,
+  buildId?: string,
+  original: string = TEST_PIPD,
+): Installation {
   const folder = join(sandbox.folder, name);
-  cpSync(dirname(dirname(TEST_PIPD)), folder, { recursive: true });
   const build = join(folder, ".build");
+  const from = dirname(dirname(original));
+  cpSync(join(from, ".build"), build, { recursive: true, filter: (path) => !path.endsWith("/.build/test-install") });
+  cpSync(original, join(folder, "client/pipd"));
+  symlinkSync(join(from, "node_modules"), join(folder, "node_modules"));
   const started = join(sandbox.folder, `${name}.started`);
   const patch: Installation["patch"] = (bundle, from, to) => {
     const path = join(build, bundle);

@@ -12,8 +12,8 @@ export function giveAway(path: string): boolean {
   return IS_ROOT;
 }
 
-/** The words that run a command in a mount namespace of its own, where it may mount; undefined where the system does not allow it. */
-export function ownMounts(): readonly string[] | undefined {
-  const words = IS_ROOT ? ["unshare", "--mount"] : ["unshare", "--user", "--map-root-user", "--mount"];
+/** The words that run a command in a namespace of its own: of mounts, where it may mount, or with a host name of its own. Undefined where the system does not allow it. */
+export function ownNamespace(kind: "--mount" | "--uts"): readonly string[] | undefined {
+  const words = IS_ROOT ? ["unshare", kind] : ["unshare", "--user", "--map-root-user", kind];
   return spawnSync(words[0]!, [...words.slice(1), "true"]).status === 0 ? words : undefined;
 }

@@ -18,7 +18,7 @@ import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { daemonStatus, startDaemon, stopDaemon } from "../harness/daemon-runner.ts";
-import { giveAway, IS_ROOT, OTHER_UID, ownMounts } from "../harness/other-user.ts";
+import { giveAway, IS_ROOT, OTHER_UID, ownNamespace } from "../harness/other-user.ts";
 import { type RunOptions, runPipd, TEST_PIPD } from "../harness/run-cli.ts";
 import { createSandbox, type Sandbox } from "../harness/sandbox.ts";
 import { daemonFolder, daemonFolders, until } from "./daemon-files.ts";
@@ -144,7 +144,10 @@ void describe("where the daemon's files are", { concurrency: 3 }, () => {
     await until(() => existsSync(join(sandbox.state, "log/daemon.jsonl")));
     const faults: string[] = [];
     for (const folder of [sandbox.runtime, sandbox.state, sandbox.cache]) {
-      const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
+      // Files of the build are links to those of the installation; the folder around them is private.
+      const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
+        (name) => !/^builds\/./.test(name),
+      );
       for (const path of [folder, ...names.map((name) => join(folder, name))]) {
         const wanted = lstatSync(path).isDirectory() ? "700" : "600";
         if (mode(path) !== wanted) faults.push(`${path}: ${mode(path)}`);
@@ -284,7 +287,7 @@ void describe("where the daemon's files are", { concurrency: 3 }, () => {
       SUDO_UID: String(OTHER_UID),
     };
     // Root in a namespace of its own sees folders of the machine's root as those of user 65534.
-    const wrap = IS_ROOT ? [] : (ownMounts() ?? []);
+    const wrap = IS_ROOT ? [] : (ownNamespace("--mount") ?? []);
     if (IS_ROOT) for (const name of [users, join(users, "run")]) giveAway(name);
     else if (wrap.length > 0) for (const name of ["HOME", "XDG_RUNTIME_DIR"] as const) env[name] = "/usr";
     else return;

@@ -14,7 +14,7 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { daemonStatus, startDaemon } from "../harness/daemon-runner.ts";
-import { ownMounts } from "../harness/other-user.ts";
+import { ownNamespace } from "../harness/other-user.ts";
 import { runPipd, TEST_PIPD } from "../harness/run-cli.ts";
 import { createSandbox, processesOf, type Sandbox } from "../harness/sandbox.ts";
 import { daemonFolder, daemonFolders, openRun, until } from "./daemon-files.ts";
@@ -102,6 +102,28 @@ void describe("what a daemon has left, and what others do to its files", { concu
     });
   }
 
+  test("R22 a daemon that hangs is in nobody's way; `stop --force` ends it, and no other process in its name", async () => {
+    await using sandbox = createSandbox();
+    const pid = await startDaemon(sandbox, { program });
+    process.kill(pid, "SIGSTOP");
+    const { stdout, stderr, code } = await runPipd(sandbox, ["both", "ran"], { program });
+    assert.deepEqual([stdout, code], ["ran\n", 0]);
+    assert.match(
+      stderr,
+      /^pipd: running without the daemon: .* does not answer; `pipd daemon stop --force` ends it\n$/,
+    );
+    const about = join(daemonFolder(sandbox), "daemon.json");
+    const truth = readFileSync(about, "utf8");
+    writeFileSync(about, JSON.stringify({ pid: process.pid }));
+    const wrong = await runPipd(sandbox, ["daemon", "stop", "--force"], { program });
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /^pipd: .* does not answer, and no process of it is found\n$/);
+    writeFileSync(about, truth);
+    const forced = await runPipd(sandbox, ["daemon", "stop", "--force"], { program });
+    assert.deepEqual([forced.stdout, forced.code], [`pipd daemon stopped (pid ${pid})\n`, 0]);
+    await assertRecovers(sandbox, pid);
+  });
+
   const losses: readonly { readonly title: string; readonly take: (folder: string) => void | Promise<void> }[] = [
     { title: "R24 its socket was removed", take: (folder: string) => rmSync(join(folder, "sock")) },
     { title: "R24 its lock was removed", take: (folder: string) => rmSync(join(folder, "lock.db")) },
@@ -163,7 +185,7 @@ void describe("what a daemon has left, and what others do to its files", { concu
     assert.equal((await runPipd(sandbox, ["process"], { program })).stderr, "", "with room again there is a daemon");
   });
 
-  const wrap = ownMounts();
+  const wrap = ownNamespace("--mount");
   /** Where namespaces are not allowed, a limit that writing to the full file meets as well: EFBIG in place of ENOSPC. */
   const full =
     wrap === undefined
@@ -190,20 +212,26 @@ void describe("what a daemon has left, and what others do to its files", { concu
     assert.deepEqual(processesOf(sandbox.folder), []);
   });
 
-  test("R36 a container that shares the runtime folder has a daemon of its own and never reaches the other", async () => {
-    await using sandbox = createSandbox();
-    const outer = await startDaemon(sandbox, { program });
-    if (wrap === undefined) {
-      // Two machines or containers cannot be made here; connections.test.ts has the refusal that the protocol makes.
-      return assert.equal(daemonFolders(sandbox.runtime).length, 1);
-    }
-    const words = [...wrap, "/bin/sh", "-c", '"$0" process && echo && "$0" process', program];
-    const { stdout, code } = await runPipd(sandbox, words.slice(1), { program: words[0]! });
-    assert.equal(code, 0);
-    const [first, second] = stdout.split("\n").map(pidOf);
-    assert.equal(first, second, "in there it is one daemon");
-    assert.notEqual(first, outer);
-    assert.equal(daemonFolders(sandbox.runtime).length, 2);
-    assert.equal(pidOf((await runPipd(sandbox, ["process"], { program })).stdout), outer, "and here still this one");
-  });
+  for (const { title, kind, prepare } of [
+    { title: "R36 a container", kind: "--mount", prepare: ":" },
+    { title: "R36 another host", kind: "--uts", prepare: "hostname other-host" },
+  ] as const) {
+    test(`${title} that shares the runtime folder has a daemon of its own and never reaches the other`, async () => {
+      await using sandbox = createSandbox();
+      const outer = await startDaemon(sandbox, { program });
+      const namespace = ownNamespace(kind);
+      if (namespace === undefined) {
+        // None can be made here: connections.test.ts has the refusal of the protocol, and protocol/session.test.ts the names of the folders.
+        return assert.equal(daemonFolders(sandbox.runtime).length, 1);
+      }
+      const words = [...namespace, "/bin/sh", "-c", `${prepare} && "$0" process && echo && "$0" process`, program];
+      const { stdout, code } = await runPipd(sandbox, words.slice(1), { program: words[0]! });
+      assert.equal(code, 0);
+      const [first, second] = stdout.split("\n").map(pidOf);
+      assert.equal(first, second, "in there it is one daemon");
+      assert.notEqual(first, outer);
+      assert.equal(daemonFolders(sandbox.runtime).length, 2);
+      assert.equal(pidOf((await runPipd(sandbox, ["process"], { program })).stdout), outer, "and here still this one");
+    });
+  }
 });

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { daemonStatus, startDaemon } from "../harness/daemon-runner.ts";
+import { startIndexServer } from "../harness/index-server.ts";
 import { installationIn } from "../harness/installation.ts";
-import { runPipd } from "../harness/run-cli.ts";
+import { PIPD, runPipd, startPipd } from "../harness/run-cli.ts";
 import { createSandbox, processesOf } from "../harness/sandbox.ts";
+import { makeWheel, wheelFilename } from "../harness/wheel-maker.ts";
 import { openRun, until } from "./daemon-files.ts";
 import { checkAlternating } from "./version-rounds.ts";
 
@@ -73,6 +76,28 @@ void describe("two builds, one user", { concurrency: 3 }, () => {
       await until(() => !processesOf(sandbox.folder).includes(pid));
     });
   }
+
+  test("R34 an installation in progress finishes with its own build when another one is put in its place", async () => {
+    await using sandbox = createSandbox();
+    const filename = wheelFilename({ name: "thing", version: "1.0" });
+    const path = `/files/${filename}`;
+    const index = await startIndexServer({
+      files: { [filename]: { bytes: await makeWheel({ name: "thing", version: "1.0" }) } },
+      // Held for as long as it takes to replace the build: nothing has been unpacked by then.
+      faults: { [path]: { stall: { after: 1, milliseconds: 1500 } } },
+    });
+    const { program, build, setBuildId } = installationIn(sandbox, "installed", "1.0+1.abc", PIPD);
+    const command = { program, env: { PIP_INDEX_URL: index.url } };
+    assert.equal((await runPipd(sandbox, ["venv", "env"], command)).code, 0);
+    const running = startPipd(sandbox, ["--python", "env", "install", "--no-compile", "thing"], command);
+    await until(() => index.seen.has(path));
+    for (const name of ["worker.js", "chunks", "assets"]) rmSync(join(build, name), { recursive: true });
+    setBuildId("1.1+2.def");
+    const { stdout, stderr, code } = await running.finished;
+    await index.close();
+    assert.deepEqual([stderr, code], ["", 0], stdout);
+    assert.match(stdout, /Successfully installed thing-1\.0/);
+  });
 
   test("R34 a daemon whose installation was removed makes place for that of another", async () => {
     await using sandbox = createSandbox();
