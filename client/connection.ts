@@ -5,14 +5,7 @@ import { CRASH_PAUSE_MS, crashPauseFile } from "../protocol/crashes.ts";
 import { UnsafePlace } from "../protocol/runtime-folder.ts";
 import { parseBuildId } from "../protocol/session.ts";
 import { type ClientIdentity, shakeHands, WrongProof } from "./handshake.ts";
-import {
-  daemonAddress,
-  ForbiddenPlace,
-  findPlaces,
-  foldersWithoutDaemon,
-  type Places,
-  readNamespace,
-} from "./places.ts";
+import { daemonAddress, findPlaces, foldersWithoutDaemon, forbiddenBy, type Places, readNamespace } from "./places.ts";
 import { ConnectionLost, createRpc, RemoteError, type Rpc } from "./rpc.ts";
 
 /** The folder with the bundles: beside the client's own bundle, or where it would be when this runs from source. */
@@ -54,9 +47,9 @@ async function dial(path: string): Promise<Socket | undefined> {
     const socket = connect(address);
     socket.once("connect", () => resolve(socket));
     socket.once("error", (error: NodeJS.ErrnoException) => {
-      if (["EACCES", "EPERM", "ENOSYS", "EAFNOSUPPORT"].includes(error.code ?? ""))
-        reject(new ForbiddenPlace(`${path}: ${error.code}`));
-      else resolve(undefined);
+      const forbidden = forbiddenBy(error, path);
+      if (forbidden === undefined) resolve(undefined);
+      else reject(forbidden);
     });
   });
 }

@@ -15,6 +15,14 @@ export class ForbiddenPlace extends Error {
   override readonly name = "ForbiddenPlace";
 }
 
+/** What an attempt to use the socket says when a sandbox does not let it (seccomp, AppArmor, another system's emulation); undefined for other errors. */
+export function forbiddenBy(error: NodeJS.ErrnoException, socket: string): ForbiddenPlace | undefined {
+  const { code = "" } = error;
+  return ["EACCES", "EPERM", "ENOSYS", "EAFNOSUPPORT"].includes(code)
+    ? new ForbiddenPlace(`${socket}: ${code}`)
+    : undefined;
+}
+
 /** Everything that says which daemon is ours and where it is. */
 export interface Places {
   readonly folders: PipdFolders;

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DAEMON_VARIABLES, type PipdFolders } from "../protocol/session.ts";
-import { daemonAddress, type Places } from "./places.ts";
+import { daemonAddress, ForbiddenPlace, forbiddenBy, type Places } from "./places.ts";
 import { claimSpawn, type SpawnClaim } from "./spawn-claim.ts";
 
 /** The start of a daemon failed; `message` has its reason and the last lines of its log. */
@@ -36,7 +36,7 @@ export function startInProcess(buildFolder: string, folders: PipdFolders): Child
 
 /**
  * Starts a daemon, or waits for the one that another client is starting (R18-R20). Resolves when it makes sense to dial again.
- * @param deadline ms since 1970. Throws StartFailed.
+ * @param deadline ms since 1970. Throws StartFailed and ForbiddenPlace.
  */
 export async function startDaemon(
   buildFolder: string,
@@ -62,17 +62,19 @@ export async function startDaemon(
   throw new StartFailed("no daemon came up in time");
 }
 
-/** Whether somebody accepts connections there; a stale socket refuses them. */
+/** Whether somebody accepts connections there; a stale socket refuses them. Throws ForbiddenPlace: where nothing can be dialled no daemon is of use. */
 function listening(socket: string): Promise<boolean> {
-  const address = daemonAddress(socket);
-  return new Promise((resolve) => {
-    if (address === undefined) return resolve(false);
-    const probe = connect(address);
+  return new Promise((resolve, reject) => {
+    const probe = connect(daemonAddress(socket) ?? socket);
     probe.once("connect", () => {
       probe.destroy();
       resolve(true);
     });
-    probe.once("error", () => resolve(false));
+    probe.once("error", (error) => {
+      const forbidden = forbiddenBy(error, socket);
+      if (forbidden === undefined) resolve(false);
+      else reject(forbidden);
+    });
   });
 }
 
@@ -104,6 +106,7 @@ async function spawnDaemon(
     if ("ok" in outcome || outcome.error === "lost-election") return;
     // One that hangs must not keep the lock from the next.
     if (outcome.error === "timeout") child.kill("SIGKILL");
+    if (outcome.error === "sockets-forbidden") throw new ForbiddenPlace(outcome.reason);
     throw new StartFailed([outcome.reason, ...lastLines(startLog)].join("\n"));
   } finally {
     clearTimeout(notice);

@@ -3,6 +3,7 @@ import { chmodSync, type FSWatcher, lstatSync, readFileSync, renameSync, rmSync,
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { pipeName } from "../../protocol/windows.ts";
+import { errnoOf, PipdError } from "../std/errors.ts";
 import { writeFileAtomically } from "../std/files.ts";
 
 /** The daemon's door. */
@@ -16,7 +17,7 @@ export interface Door {
 /**
  * Listens at `path` without ever showing a socket that others could open: it is bound under a private name in the same private folder, made 0600, and
  * renamed over whatever stale socket was there (R5). `privateName` must be free for this process. On Windows it is a pipe with a name that nobody can guess,
- * and the file at `path` says which (R12).
+ * and the file at `path` says which (R12). Throws PipdError "sockets-forbidden" where the system does not let a socket be made (R30).
  */
 export async function openDoor(
   path: string,
@@ -27,7 +28,13 @@ export async function openDoor(
   const server = createServer({ noDelay: false }, accept);
   if (platform === "win32") return openPipe(path, server);
   rmSync(privateName, { force: true });
-  await listening(server, { path: privateName });
+  try {
+    await listening(server, { path: privateName });
+  } catch (error) {
+    const errno = errnoOf(error) ?? "";
+    if (!["EACCES", "EPERM", "ENOSYS", "EAFNOSUPPORT"].includes(errno)) throw error;
+    throw new PipdError("sockets-forbidden", `${path}: ${errno}`, { cause: error });
+  }
   chmodSync(privateName, 0o600);
   const mine = nameCheck(path, lstatSync(privateName));
   renameSync(privateName, path);

@@ -63,7 +63,7 @@ export interface Transport {
   end(): void;
 }
 
-/** A stranger's message is held in memory until it is complete, so it has to be short (R10, R15). */
+/** A stranger's first message is held in memory until it is complete, so it has to be short (R10, R15). What comes after `initialized` may arrive with it. */
 const MAX_HANDSHAKE_BODY = 64 * 1024;
 
 type Stage =
@@ -117,7 +117,7 @@ export function serveConnection(transport: Transport, parts: ConnectionParts, se
   const broken = (reason: Error): void => parts.log.warn({ reason: reason.message }, "broken connection");
   const guarded = guardFrames(transport.input, {
     maxHeader: MAX_HEADER,
-    maxBody: () => (stage.name === "open" ? MAX_BODY : MAX_HANDSHAKE_BODY),
+    maxBody: () => (stage.name === "new" ? MAX_HANDSHAKE_BODY : MAX_BODY),
   });
   peer = openPeer(guarded, transport.output, () => transport.end(), { request, notification, broken });
   guarded.on("error", (error) => {

@@ -99,10 +99,15 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     tests: ["server/lifecycle.test.ts", "server/ending.test.ts"],
   },
   28: { says: "status answers within 50 ms while eight installs run", tests: ["server/status.test.ts"] },
-  29: { says: "the same with the daemon and without", tests: ["client/run.test.ts"] },
+  29: {
+    says: "the same with the daemon and without",
+    tests: ["client/run.test.ts", "scenarios/parity.test.ts", "deep/parity.deep.ts"],
+    differs:
+      "Two things only a process that stays can do: byte code is there a moment after the command instead of before its end, and a host that was down a moment ago is not tried again, which the warning says.",
+  },
   30: {
-    says: "where sockets or files cannot be made, the command runs without the daemon",
-    tests: ["server/stale.test.ts"],
+    says: "where sockets are forbidden the command runs by itself, with one hint",
+    tests: ["server/stale.test.ts", "server/sandboxed.test.ts"],
   },
   32: { says: "both sides say their builds and protocols; a mismatch is typed", tests: ["server/connections.test.ts"] },
   33: {
@@ -143,8 +148,14 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     differs:
       "Only Linux tells a process the bytes of its arguments (/proc); elsewhere they are what Node decodes. pip itself breaks down over wheels, environments and find-links in folders that are not UTF-8: pipd refuses them in one line. A cache folder must be UTF-8, since SQLite wants that.",
   },
-  41: { says: "output arrives in order, on its own descriptor", tests: ["client/run.test.ts", "client/api.test.ts"] },
-  42: { says: "exit codes are pip's, a signal is a field of its own", tests: ["client/run.test.ts"] },
+  41: {
+    says: "output arrives in order, on its own descriptor",
+    tests: ["client/run.test.ts", "client/api.test.ts", "scenarios/parity.test.ts", "deep/parity.deep.ts"],
+  },
+  42: {
+    says: "exit codes are pip's, a signal is a field of its own",
+    tests: ["client/run.test.ts", "scenarios/parity.test.ts", "deep/parity.deep.ts"],
+  },
   43: { says: "Ctrl-C once cancels, twice leaves", tests: ["client/run.test.ts"] },
   45: {
     says: "a stopped client costs disk, not memory",

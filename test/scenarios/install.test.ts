@@ -5,48 +5,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Finished } from "../harness/run-cli.ts";
 import { snapshotTree, treeDifferences } from "../harness/tree.ts";
-import { comparable, createTwins, plainText, servedWheels, type Twins } from "../harness/twins.ts";
-import { makeWheel, type WheelSpec, wheelFilename } from "../harness/wheel-maker.ts";
-
-const APP: WheelSpec = {
-  name: "app",
-  version: "2.0",
-  requires: ["lib>=1", 'odd; python_version < "3"', 'extra-lib; extra == "more"'],
-  extras: ["more"],
-  files: {
-    "app/__init__.py": "import lib\n",
-    "app/cli.py": "def main():\n    print('app runs')\n",
-    "app/data.txt": "data\n",
-  },
-  entryPoints: { console_scripts: { "app-run": "app.cli:main" } },
-  data: {
-    scripts: {
-      "app-script": { content: "#!python\nprint('script runs')\n", mode: 0o755 },
-      "app-shell": { content: "#!/bin/sh\necho shell runs\n", mode: 0o755 },
-    },
-    data: { "share/app/readme": "read me\n" },
-    headers: { "app.h": "int x;\n" },
-  },
-};
-
-const INDEX = await servedWheels([
-  { ...APP, version: "1.0", requires: ["lib<2"] },
-  APP,
-  { name: "lib", version: "1.0" },
-  { name: "lib", version: "1.5" },
-  { name: "lib", version: "2.0" },
-  { name: "lib", version: "3.0b1" },
-  { name: "extra-lib", version: "0.1" },
-  { name: "Mixed.Case_Name", version: "1.0", files: { "mixed.py": "x = 1\n" } },
-  { name: "onlypre", version: "1.0b2" },
-  { name: "yanked", version: "1.0" },
-  { name: "yanked", version: "2.0", yanked: "broken" },
-  { name: "newpython", version: "1.0" },
-  { name: "newpython", version: "2.0", requiresPython: ">=4" },
-  { name: "needs-old", version: "1.0", requires: ["lib<2"] },
-  { name: "needs-new", version: "1.0", requires: ["lib>=2"] },
-  { name: "platform-bound", version: "1.0", tag: "cp27-cp27m-win32" },
-]);
+import { comparable, createTwins, plainText, type Twins } from "../harness/twins.ts";
+import { makeWheel, wheelFilename } from "../harness/wheel-maker.ts";
+import { INDEX, SCENARIOS } from "./suite.ts";
 
 /** What both must say alike: lines that tell the outcome. */
 const TELLING =
@@ -58,67 +19,6 @@ function telling({ stdout }: Finished, twins: Twins): readonly string[] {
     .filter((line) => TELLING.test(line))
     .toSorted();
 }
-
-/** Commands that follow each other in one pair of environments; after each the exit status, the telling lines and the trees are compared. */
-const SCENARIOS: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  "a package with dependencies, scripts and data": [
-    ["install", "app"],
-    ["list"],
-    ["check"],
-    ["show", "app"],
-    ["freeze"],
-    ["install", "app"],
-    ["uninstall", "-y", "app"],
-    ["uninstall", "-y", "lib", "nothing"],
-    ["list"],
-  ],
-  "extras, markers and case": [
-    ["install", "app[more]", "mixed-case.name"],
-    ["list", "--format", "json"],
-    ["list", "--not-required"],
-    ["freeze", "--exclude", "lib"],
-    ["show", "-f", "Mixed_Case.Name"],
-  ],
-  "specifiers and an upgrade": [
-    ["install", "lib==1.0"],
-    ["install", "lib"],
-    ["install", "-U", "lib"],
-    ["install", "lib<2"],
-    ["install", "-U", "--pre", "lib"],
-  ],
-  "upgrade strategies": [
-    ["install", "lib==1.0", "app"],
-    ["install", "-U", "app"],
-    ["install", "-U", "--upgrade-strategy", "eager", "app"],
-  ],
-  "force and ignore": [
-    ["install", "lib==1.5"],
-    ["install", "--force-reinstall", "lib"],
-    ["install", "-I", "lib==2.0"],
-  ],
-  "no dependencies, then a broken environment": [["install", "--no-deps", "app"], ["check"], ["install", "app"]],
-  "pre-releases and yanked versions": [
-    ["install", "onlypre", "yanked"],
-    ["install", "yanked==2.0"],
-    ["install", "lib>=3.0b1"],
-  ],
-  "Requires-Python": [["install", "newpython"]],
-  "a dry run": [["install", "--dry-run", "app", "mixed-case-name", "extra_lib"], ["list"]],
-  "what cannot be": [
-    ["install", "lib==999"],
-    ["install", "no-such-project"],
-    ["install", "needs-old", "needs-new"],
-    ["install", "platform-bound"],
-    ["install", "newpython>=2"],
-    ["install", "lib=1"],
-    ["install"],
-    ["uninstall", "-y"],
-    ["show"],
-    ["show", "nothing"],
-    ["bogus"],
-    ["install", "--bogus", "lib"],
-  ],
-};
 
 for (const [name, commands] of Object.entries(SCENARIOS)) {
   test(`pip and pipd agree: ${name}`, async () => {
@@ -275,36 +175,6 @@ describe("other places", () => {
         );
       }
     });
-  }
-});
-
-test("every command says the same with the daemon and without", async () => {
-  await using twins = await createTwins({ files: INDEX });
-  const prepare: Readonly<Record<string, readonly string[]>> = {
-    fresh: ["uninstall", "-y", "app", "lib"],
-    installed: ["install", "app"],
-  };
-  const commands: readonly (readonly [string, ...string[]])[] = [
-    ["fresh", "--version"],
-    ["fresh", "install", "app"],
-    ["installed", "list"],
-    ["installed", "freeze"],
-    ["installed", "show", "app"],
-    ["installed", "check"],
-    ["installed", "install", "app"],
-    ["installed", "install", "lib==999"],
-    ["installed", "uninstall", "-y", "app"],
-    ["fresh", "help", "install"],
-    ["fresh", "cache", "list"],
-  ];
-  await twins.pipd(["install", "app"]);
-  for (const [state, ...args] of commands) {
-    const outcomes: unknown[] = [];
-    for (const daemon of [true, false]) {
-      await twins.pipd(prepare[state] ?? []);
-      outcomes.push([await twins.pipd(args, { daemon }), [...comparable(twins.root)]]);
-    }
-    assert.deepEqual(outcomes[1], outcomes[0], args.join(" "));
   }
 });
 
