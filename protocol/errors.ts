@@ -56,7 +56,7 @@ export const ERRORS = {
   "too-many-connections": failure("Too many connections that have not finished their handshake.", EXIT.internal, 1013),
   "unsafe-folder": failure("A runtime folder or socket that others could have made or could open.", EXIT.usage, 1014),
   "daemon-died": failure("The daemon ended while the command ran.", EXIT.error, 1015),
-  "sockets-forbidden": failure("The system does not let a socket be made or used here.", EXIT.error, 1018),
+  "sockets-forbidden": failure("The system does not let a socket be made or used here.", EXIT.error, 1030),
   "lost-election": failure("Another daemon has just been started.", EXIT.lostElection, 1017),
   "bad-activation": failure("systemd did not hand over the daemon's socket.", EXIT.usage, 1018),
   "daemon-start-failed": failure("No daemon could be started.", EXIT.error, 1016),
