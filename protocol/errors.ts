@@ -113,6 +113,8 @@ export const ERRORS = {
   "certificate-invalid": failure("The other side's certificate is not trusted."),
   "download-not-saved": failure("A downloaded file could not be written."),
   "hash-mismatch": failure("A file has another hash than was announced or asked for."),
+  "hash-missing": failure("Hashes are required and one was not given."),
+  "hash-unpinned": failure("Hashes are required and a requirement is not pinned."),
   "wrong-length": failure("A file does not end where it should."),
   "invalid-filename": failure("A name of a wheel or source distribution that breaks its specification."),
   "no-metadata": failure("A file without core metadata."),

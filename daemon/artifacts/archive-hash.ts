@@ -1,5 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import { readSync } from "node:fs";
+import { MISMATCH } from "../index/digests.ts";
 import { PipdError } from "../std/errors.ts";
 
 /**
@@ -35,34 +36,26 @@ export function algorithmsOf(demands: readonly HashDemand[]): readonly string[] 
 
 /**
  * Whether the digests meet all demands: true, or false when only further algorithms could tell.
- * @throws PipdError "hash-mismatch", in pip's form (Expected, Got), when one cannot be met.
+ * @throws PipdError "hash-mismatch", in pip's words, when one cannot be met; `subject` is what it says of which file
  */
-export function checkHashes(filename: string, demands: readonly HashDemand[], digests: Digests): boolean {
+export function checkHashes(subject: string, demands: readonly HashDemand[], digests: Digests): boolean {
   let certain = true;
   for (const demand of demands.filter((list) => list.length > 0)) {
     const wanted = demand.map(split);
     if (wanted.some(({ algorithm, digest }) => digests.get(algorithm) === digest)) continue;
     if (wanted.some(({ algorithm }) => ALGORITHMS.has(algorithm) && !digests.has(algorithm))) certain = false;
-    else throw mismatch(filename, wanted, digests);
+    else throw mismatch(subject, wanted, digests);
   }
   return certain;
 }
 
-function mismatch(filename: string, wanted: readonly ReturnType<typeof split>[], digests: Digests): PipdError {
-  const lines = wanted.map(
-    ({ algorithm, digest }, index) => `${index === 0 ? "Expected" : "      or"} ${algorithm} ${digest}`,
-  );
-  const algorithm = wanted.find((one) => digests.has(one.algorithm))?.algorithm ?? "sha256";
-  const got = `     Got ${" ".repeat(algorithm.length)} ${digests.get(algorithm) ?? "?"}`;
-  return new PipdError(
-    "hash-mismatch",
-    [`${filename} does not have the hash it should have.`, ...lines, got].join("\n    "),
-    {
-      hint:
-        "If you have changed the version of the package, update its hashes. Otherwise look at the file with care: " +
-        "someone may have tampered with it.",
-    },
-  );
+function mismatch(subject: string, wanted: readonly ReturnType<typeof split>[], digests: Digests): PipdError {
+  const comparisons = [...Map.groupBy(wanted, ({ algorithm }) => algorithm)].map(([algorithm, group]) => {
+    const expected = group.map(({ digest }) => digest).toSorted();
+    const lines = expected.map((digest, at) => `        Expected ${at === 0 ? algorithm : "    or"} ${digest}`);
+    return [...lines, `             Got        ${digests.get(algorithm) ?? "?"}`].join("\n");
+  });
+  return new PipdError("hash-mismatch", [MISMATCH, `    ${subject}:`, comparisons.join("\n\n")].join("\n"));
 }
 
 /** Digests of a whole open file, read once. */

@@ -21,6 +21,8 @@ export type WheelSource = ProjectFile | string;
 export interface FetchOptions {
   /** What the user demands (`--hash`, a URL's fragment), besides what the index says. */
   readonly demands?: readonly HashDemand[];
+  /** What a message says of which file has another hash; the file name by default. */
+  readonly subject?: string;
   /** Instead of the fetcher's own store: a temporary one for `--no-cache-dir`. */
   readonly store?: WheelStore;
 }
@@ -57,6 +59,7 @@ interface Order {
   readonly identity: string;
   readonly filename: string;
   readonly demands: readonly HashDemand[];
+  readonly subject?: string | undefined;
   /** The archive's hash, hex, as known before anything is read. */
   readonly sha256: string | undefined;
   readonly store: WheelStore;
@@ -98,9 +101,12 @@ export function createWheelFetcher(ports: WheelFetcherPorts): WheelFetcher {
     get counts() {
       return counter.counts;
     },
-    async fetchWheel(source, call, { demands = [], store = ports.store } = {}) {
+    async fetchWheel(source, call, { demands = [], subject, store = ports.store } = {}) {
       call.signal.throwIfAborted();
-      const make = (place: WheelStore): Promise<Order> => orderOf(source, demands, place, ports.download);
+      const make = async (place: WheelStore): Promise<Order> => ({
+        ...(await orderOf(source, demands, place, ports.download)),
+        subject,
+      });
       try {
         return await deliver(await make(store), call);
       } catch (error) {
@@ -116,8 +122,8 @@ export function createWheelFetcher(ports: WheelFetcherPorts): WheelFetcher {
 }
 
 /** @throws PipdError "hash-mismatch" when the known hash does not meet the demands, before anything is downloaded. */
-function storedWheel({ filename, demands, sha256, store }: Order): StoredWheel | undefined {
-  if (sha256 === undefined || !checkHashes(filename, demands, new Map([["sha256", sha256]]))) return undefined;
+function storedWheel({ filename, subject = filename, demands, sha256, store }: Order): StoredWheel | undefined {
+  if (sha256 === undefined || !checkHashes(subject, demands, new Map([["sha256", sha256]]))) return undefined;
   return store.find(sha256);
 }
 
@@ -130,14 +136,22 @@ async function bringOrder(order: Order, pool: WorkerPool, call: Call): Promise<S
 }
 
 async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<StoredWheel> {
-  const { store, filename, demands } = order;
+  const { store, filename, demands, subject = filename } = order;
   await nextTurn();
   const stage = store.createStage();
   try {
     const scratch = join(stage, "download");
     await mkdir(scratch, { mode: 0o700 });
     const { archive, sha256 } = await order.bring(scratch, call);
-    const task: UnpackTask & { readonly kind: string } = { kind: "unpack", archive, filename, stage, sha256, demands };
+    const task: UnpackTask & { readonly kind: string } = {
+      kind: "unpack",
+      archive,
+      filename,
+      stage,
+      sha256,
+      demands,
+      subject,
+    };
     const manifest = await pool.run<WheelManifest>(task, [], call.signal);
     await rm(scratch, { recursive: true, force: true });
     const wheel = await store.add(stage, manifest);

@@ -23,6 +23,8 @@ export interface UnpackTask {
   /** Of the archive, hex, when somebody computed it already. */
   readonly sha256: string | undefined;
   readonly demands: readonly HashDemand[];
+  /** What a message says of which file has another hash; the file name by default. */
+  readonly subject?: string;
 }
 
 /**
@@ -63,10 +65,10 @@ export async function readWheelMetadata(task: { readonly archive: string }): Pro
 }
 
 /** The archive's sha256, after the demands were met. The file is read only when that is not known from before. */
-function verifiedHash(descriptor: number, { filename, sha256, demands }: UnpackTask): string {
-  if (sha256 !== undefined && checkHashes(filename, demands, new Map([["sha256", sha256]]))) return sha256;
+function verifiedHash(descriptor: number, { filename, subject = filename, sha256, demands }: UnpackTask): string {
+  if (sha256 !== undefined && checkHashes(subject, demands, new Map([["sha256", sha256]]))) return sha256;
   const digests = hashFile(descriptor, algorithmsOf(demands));
-  checkHashes(filename, demands, digests);
+  checkHashes(subject, demands, digests);
   return digests.get("sha256") ?? "";
 }
 

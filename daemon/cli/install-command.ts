@@ -49,6 +49,8 @@ function installParams(context: CommandContext): InstallParams {
     ignoreInstalled: flagOption(options, "ignoreInstalled"),
     ignoreRequiresPython: flagOption(options, "ignoreRequiresPython"),
     noDeps: flagOption(options, "noDeps"),
+    requireHashes: flagOption(options, "requireHashes"),
+    noRequireHashes: flagOption(options, "noRequireHashes"),
     dryRun: flagOption(options, "dryRun"),
     report: report === undefined || report === "-" ? report : absolutePath(report, call),
     compile: flagOption(options, "compile", true),

@@ -9,7 +9,7 @@ export interface Digests {
 }
 
 /** What pip says above every list of hashes that do not match. */
-const MISMATCH =
+export const MISMATCH =
   "THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated the package versions, please update the hashes. " +
   "Otherwise, examine the package contents carefully; someone may have tampered with them.";
 

@@ -32,6 +32,8 @@ export interface FileOptions {
   readonly preferBinary: boolean;
   readonly formatChoices: readonly FormatChoice[];
   readonly trustedHosts: readonly string[];
+  readonly requireHashes: boolean;
+  readonly noRequireHashes: boolean;
 }
 
 /** What a command without requirements files has. */
@@ -44,6 +46,8 @@ export const NO_FILE_OPTIONS: FileOptions = {
   preferBinary: false,
   formatChoices: [],
   trustedHosts: [],
+  requireHashes: false,
+  noRequireHashes: false,
 };
 
 export interface Gathered {
@@ -134,6 +138,9 @@ async function takeLine(
       including,
       collector,
     );
+  } else if (line.name === "hash") {
+    const text = `${file} line ${line.lineNumber} has --hash but no requirement, and will be ignored.`;
+    collector.call.reporter.message("warning", text);
   } else if (!isConstraint || line.name !== "pre") {
     takeOption(line.name, line.value, origin, file, collector);
   }
@@ -145,9 +152,9 @@ function takeRequirement(
   isConstraint: boolean,
   collector: Collector,
 ): void {
-  if (line.hashes.length > 0) throw notSupported(`checking hashes of requirements (--hash of ${line.text})`, origin);
   if (Object.keys(line.configSettings).length > 0) throw notSupported(`--config-settings (of ${line.text})`, origin);
-  const wanted = parseWanted(line.text, origin, collector.call.cwd);
+  const hashes = line.hashes.map((hash) => hash.toLowerCase());
+  const wanted = parseWanted(line.text, origin, collector.call.cwd, hashes);
   if (!isConstraint) collector.wanted.push(wanted);
   else collector.constraints.push(checkedConstraint(wanted, origin));
 }
@@ -179,6 +186,8 @@ function takeOption(name: string, value: string, origin: string, file: string, {
   else if (name === "find-links") options.findLinks = [...options.findLinks, findLinksOf(value, file, call)];
   else if (name === "pre") options.pre = true;
   else if (name === "prefer-binary") options.preferBinary = true;
+  else if (name === "require-hashes") options.requireHashes = true;
+  else if (name === "no-require-hashes") options.noRequireHashes = true;
   else if (name === "trusted-host") options.trustedHosts = [...options.trustedHosts, value];
   else if (name === "no-binary" || name === "only-binary")
     options.formatChoices = [...options.formatChoices, { option: `--${name}`, value }];

@@ -4,13 +4,13 @@ import type { RequestedBy, Resolution, Resolved } from "../resolver/ports.ts";
 import type { Satisfied } from "../resolver/satisfied.ts";
 import { requirementText } from "../resolver/wording.ts";
 import type { CoreMetadata } from "../standards/metadata.ts";
-import type { NormalizedName } from "../standards/name.ts";
 import { specifierContains } from "../standards/specifier.ts";
 import type { Call } from "../std/call.ts";
 import { pathOfFileUrl } from "../std/file-url.ts";
 import type { WheelStore } from "../store/wheel-store.ts";
 import { type Chosen, isSkippedWheel } from "./choose-installations.ts";
 import { formatSize } from "./format-size.ts";
+import { originOf } from "./requested-by.ts";
 import { type DirectWheels, fileOf } from "./resolve-requirements.ts";
 
 /** What `install` tells a person, in pip's words. */
@@ -83,27 +83,6 @@ function collecting({ candidate }: Resolved, by: RequestedBy, from: string, file
     "info",
     path === undefined ? `Collecting ${what}${suffix}` : `Processing ${shownPath(path, call)}${suffix}`,
   );
-}
-
-/** pip's `from_path`: the requirement that brought a project in, and what brought that in, up to the user. */
-function originOf(by: RequestedBy, byKey: ReadonlyMap<NormalizedName, Resolved>): string {
-  const texts: string[] = [];
-  const seen = new Set<NormalizedName>();
-  let current: RequestedBy | undefined = by;
-  while (current !== undefined) {
-    if (current.by === undefined) {
-      if (current.origin !== "") texts.push(current.origin);
-      break;
-    }
-    const key: NormalizedName = current.by.key;
-    if (seen.has(key)) break;
-    seen.add(key);
-    const parent: RequestedBy | undefined = byKey.get(key)?.requestedBy[0];
-    if (parent === undefined) break;
-    texts.push(requirementText(parent));
-    current = parent;
-  }
-  return texts.join("->");
 }
 
 /** A path below the caller's folder is shown relative to it, as pip's `display_path`. */

@@ -38,6 +38,8 @@ export interface InstallParams {
   readonly ignoreInstalled: boolean;
   readonly ignoreRequiresPython: boolean;
   readonly noDeps: boolean;
+  readonly requireHashes: boolean;
+  readonly noRequireHashes: boolean;
   readonly dryRun: boolean;
   /** Absolute path, or `-` for standard output. */
   readonly report: string | undefined;

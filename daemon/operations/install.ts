@@ -6,14 +6,16 @@ import type { InstalledSet } from "../python/installed.ts";
 import type { Resolution } from "../resolver/ports.ts";
 import { resolve } from "../resolver/resolve.ts";
 import { findSatisfied } from "../resolver/satisfied.ts";
+import { hashesByProject } from "../resolver/world.ts";
 import { formatControlOf } from "../standards/format-control.ts";
 import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import { nextTurn } from "../std/next-turn.ts";
-import type { StoredWheel } from "../store/wheel-store.ts";
 import { applyInstallation } from "./apply-installation.ts";
 import { type Chosen, chooseInstallations } from "./choose-installations.ts";
+import { type FetchedWheels, fetchWheels } from "./fetch-wheels.ts";
 import { type Gathered, gatherRequirements, NO_FILE_OPTIONS } from "./gather-requirements.ts";
+import { createHashChecks, requiresHashes } from "./hash-checking.ts";
 import { indexSourcesOf, lookingLines } from "./index-sources.ts";
 import { type InstallLocation, locate } from "./install-location.ts";
 import { createMessages } from "./install-messages.ts";
@@ -177,22 +179,39 @@ async function resolveAndInstall(task: Task, context: ResolutionContext): Promis
     ignoresInstalled: location.ignoresInstalled,
   });
   messages.resolved(resolution, chosen, directs, params.forceReinstall);
-  if (params.report !== undefined) await report(task, context, directs, chosen);
-  if (params.dryRun) {
-    const files = chosen.map(({ resolved }) => fileOf(resolved.candidate, directs));
-    messages.wouldInstall(
-      await Promise.all(files.map(async (file) => await caches.memory.fields(file, caches.index, call))),
-    );
-    return;
-  }
-  if (chosen.length === 0) return;
-  const wheels = await fetchAll(task, directs, chosen);
+  const [ofRequirements, ofConstraints] = [hashesByProject(requirements, []), hashesByProject([], constraints)];
+  const hashesOf = (key: string): ReadonlySet<string> | undefined => ofRequirements(key) ?? ofConstraints(key);
+  const checks = createHashChecks(requiresHashes(params, gathered), hashesOf, resolution, directs);
+  const fetched = createFetchOnce(() => fetchWheels(chosen, { params, caches, directs, checks, call }));
   try {
+    if (checks.isRequired) await fetched.wheels();
+    if (params.report !== undefined) await report(task, context, directs, chosen);
+    if (params.dryRun) {
+      const files = chosen.map(({ resolved }) => fileOf(resolved.candidate, directs));
+      messages.wouldInstall(
+        await Promise.all(files.map(async (file) => await caches.memory.fields(file, caches.index, call))),
+      );
+      return;
+    }
+    if (chosen.length === 0) return;
+    const { stored } = await fetched.wheels();
     await nextTurn();
-    await applyInstallation(task, chosen, wheels.stored, installed);
+    await applyInstallation(task, chosen, stored, installed);
   } finally {
-    await wheels.release();
+    await fetched.release();
   }
+}
+
+/** Fetches when it is first asked, and releases what was fetched. */
+function createFetchOnce(fetch: () => Promise<FetchedWheels>): {
+  wheels(): Promise<FetchedWheels>;
+  release(): Promise<void>;
+} {
+  let wheels: Promise<FetchedWheels> | undefined;
+  return {
+    wheels: () => (wheels ??= fetch()),
+    release: async () => await (await wheels?.catch(() => undefined))?.release(),
+  };
 }
 
 async function resolveShowingProgress(work: () => Promise<Resolution>, call: Call): Promise<Resolution> {
@@ -213,46 +232,4 @@ async function report(
   const text = await installReport(environment, chosen, directs, context);
   if (params.report === "-") print(`${text}\n`);
   else if (params.report !== undefined) writeReport(params.report, text, call);
-}
-
-interface FetchedWheels {
-  readonly stored: readonly StoredWheel[];
-  readonly release: () => Promise<void>;
-}
-
-/** Brings all wheels into the store at once; what one of them lacks cancels the others. */
-async function fetchAll(
-  { params, caches, call }: Task,
-  directs: DirectWheels,
-  chosen: readonly Chosen[],
-): Promise<FetchedWheels> {
-  const temporary = params.sources.cacheDir === false ? caches.temporaryStore() : undefined;
-  const store = temporary?.store ?? caches.store;
-  const messages = createMessages(call);
-  const failed = new AbortController();
-  const shared: Call = { ...call, signal: AbortSignal.any([call.signal, failed.signal]) };
-  const holds: Disposable[] = [];
-  const fetchOne = async (one: Chosen): Promise<StoredWheel> => {
-    const file = fileOf(one.resolved.candidate, directs);
-    messages.fetching(file, store);
-    const wheel = await caches.fetcher.fetchWheel(file, shared, { store });
-    holds.push(store.hold(wheel.sha256));
-    return wheel;
-  };
-  const release = async (): Promise<void> => {
-    for (const hold of holds) hold[Symbol.dispose]();
-    await temporary?.remove();
-  };
-  const fetches = chosen.map((one) =>
-    fetchOne(one).catch((error: unknown) => {
-      failed.abort(error);
-      throw error;
-    }),
-  );
-  const settled = await Promise.allSettled(fetches);
-  const failure = settled.find((outcome) => outcome.status === "rejected");
-  if (failure === undefined)
-    return { stored: settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : [])), release };
-  await release();
-  throw failed.signal.reason ?? failure.reason;
 }

@@ -98,20 +98,28 @@ export function versionOfInstalled(installed: Installed): Version | undefined {
   return installed.parsedVersion;
 }
 
-function fileRules(input: ResolveInput, requirements: readonly RootRequirement[]): FileRules {
+/** The hashes that requirements and constraints give together: what all of them allow that give some. */
+export function hashesByProject(
+  requirements: readonly RootRequirement[],
+  constraints: readonly Constraint[],
+): (key: string) => ReadonlySet<string> | undefined {
   const hashes = new Map<string, ReadonlySet<string>>();
-  for (const { requirement, hashes: texts } of requirements) {
+  for (const { requirement, hashes: texts } of [...constraints, ...requirements]) {
     if (!texts || texts.length === 0) continue;
     const known = hashes.get(requirement.key);
     hashes.set(requirement.key, new Set(known ? texts.filter((text) => known.has(text)) : texts));
   }
+  return (key) => hashes.get(key);
+}
+
+function fileRules(input: ResolveInput, requirements: readonly RootRequirement[]): FileRules {
   const anyFormat = { wheel: true, sdist: true };
   return {
     tagRanks: input.tagRanks,
     ignoreTags: input.ignoreTags === true,
     pythonVersion: input.ignoreRequiresPython ? undefined : input.pythonVersion,
     allowedFormats: (key) => input.allowedFormats?.(key as NormalizedName) ?? anyFormat,
-    allowedHashes: (key) => hashes.get(key),
+    allowedHashes: hashesByProject(requirements, input.constraints),
   };
 }
 
