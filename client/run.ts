@@ -1,6 +1,7 @@
 import { EXIT } from "../protocol/errors.ts";
 import type { PromptParams, PromptResult, RunStartResult } from "../protocol/methods.ts";
 import type { Session } from "../protocol/session.ts";
+import { aftermath } from "./aftermath.ts";
 import { terminalSize } from "./caller.ts";
 import type { Connection } from "./connection.ts";
 import { readInput, readLine, readSecretLine } from "./input.ts";
@@ -43,6 +44,10 @@ export async function runCommand(
   rpc.on("run/accepted", () => {
     accepted = true;
   });
+  let changing: string | undefined;
+  rpc.on("run/changing", ({ root }) => {
+    changing = root;
+  });
   receiveOutput(connection, output);
   answerQuestions(connection, output);
   const { argv, session } = request;
@@ -59,7 +64,11 @@ export async function runCommand(
   } catch (error) {
     output.status("");
     if (!accepted && isOver(error)) throw new NotAccepted((error as Error).message);
-    return failed(error, connection, output);
+    if (error instanceof ConnectionLost) {
+      output.write(2, lostText(connection, changing));
+      return { exitCode: EXIT.error };
+    }
+    return failed(error, output);
   } finally {
     interrupt.stop();
   }
@@ -80,19 +89,17 @@ async function afterBrokenPipe(output: Output): Promise<Ending> {
   return { exitCode: EXIT.brokenPipe };
 }
 
-function failed(error: unknown, connection: Connection, output: Output): Ending {
+function failed(error: unknown, output: Output): Ending {
   if (error instanceof RemoteError && error.facts.code === "request-cancelled")
     return { exitCode: EXIT.interrupted, signal: "SIGINT" };
   const hint = error instanceof RemoteError && error.facts.hint !== undefined ? `HINT: ${error.facts.hint}\n` : "";
-  const text = error instanceof ConnectionLost ? lostText(connection) : `ERROR: ${(error as Error).message}`;
-  output.write(2, `${text}\n${hint}`);
-  if (error instanceof ConnectionLost) return { exitCode: EXIT.error };
+  output.write(2, `ERROR: ${(error as Error).message}\n${hint}`);
   return { exitCode: error instanceof RemoteError ? (error.facts.exitCode ?? EXIT.internal) : EXIT.internal };
 }
 
-function lostText({ daemonPid }: Connection): string {
+function lostText({ daemonPid }: Connection, changing: string | undefined): string {
   const who = daemonPid === undefined ? "pipd's process" : `the pipd daemon (pid ${daemonPid})`;
-  return `ERROR: ${who} ended while it ran this command. It may have been carried out in part: the next pipd command in this environment finishes or undoes it. \`pipd daemon log\` may say why.`;
+  return `ERROR: ${who} ended while it ran this command. ${aftermath(changing)}\nHINT: \`pipd daemon log\` may say why.\n`;
 }
 
 function receiveOutput({ rpc }: Connection, output: Output): void {

@@ -74,6 +74,8 @@ export async function wire(
     return known;
   };
   const own = caches();
+  const recovered = own.recover();
+  if (!world.isDaemon) await recovered;
   const interpreters = createInterpreters({ assetsFolder, factsStore: own.facts, clock: now });
   const environments = createEnvironmentRegister(now);
   const ranks = new WeakMap<InterpreterFacts, ReadonlyMap<string, number>>();
@@ -168,6 +170,7 @@ function openCaches(folder: string, { http, pool, now, storeLimit }: CacheParts)
       const temporary = createTemporaryWheelStore(folder, now);
       return { store: temporary.store, remove: async () => temporary[Symbol.asyncDispose]() };
     },
+    recover: () => store.recover().catch(() => {}),
     tidy: async () => {
       if (now() - tidied < TIDY_EVERY) return;
       tidied = now();

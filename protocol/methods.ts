@@ -173,6 +173,7 @@ export interface Methods {
   ping: { params: object; result: { readonly pid: number } };
   "run/start": { params: RunStartParams; result: RunStartResult };
   "run/accepted": { params: { readonly runId: RunId }; result: void };
+  "run/changing": { params: { readonly runId: RunId; readonly root: string }; result: void };
   "run/output": { params: RunOutputParams; result: void };
   "run/ack": { params: { readonly runId: RunId; readonly seq: number }; result: void };
   "run/status": { params: { readonly runId: RunId; readonly text: string }; result: void };
@@ -222,6 +223,7 @@ export const METHODS: Readonly<Record<MethodName, MethodTraits>> = {
   ping: request("idempotent"),
   "run/start": request("mutating"),
   "run/accepted": notification("server"),
+  "run/changing": notification("server"),
   "run/output": notification("server", "mutating"),
   "run/ack": notification("client"),
   "run/status": notification("server"),

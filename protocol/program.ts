@@ -21,6 +21,8 @@ export interface RunInput {
   readonly prompt: (question: Question) => Promise<string | undefined>;
   /** Up to `max` bytes of the caller's standard input, or undefined at its end. */
   readonly readStdin: (max: number) => Promise<Uint8Array | undefined>;
+  /** Tells the client that the environment at this real path is about to change: it can see what became of it should the daemon die (R31). */
+  readonly changing: (root: string) => void;
   /** The terminal's present width and height. */
   readonly size: () => { readonly cols: number; readonly rows: number };
 }

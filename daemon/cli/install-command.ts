@@ -3,7 +3,7 @@ import { installPackages } from "../operations/install.ts";
 import type { InstallParams, SourceParams } from "../operations/install-params.ts";
 import type { LinkMode } from "../standards/settings.ts";
 import { PipdError } from "../std/errors.ts";
-import { redact } from "../std/redact.ts";
+import { changeOf } from "./change.ts";
 import type { CommandContext } from "./commands.ts";
 import { absolutePath } from "./paths.ts";
 import { flagOption, listOption, numberOption, textOption } from "./values.ts";
@@ -18,7 +18,7 @@ export async function runInstall(context: CommandContext): Promise<number> {
 }
 
 function installParams(context: CommandContext): InstallParams {
-  const { options, call, parts, run } = context;
+  const { options, call, parts } = context;
   const requirementFiles = listOption(options, "requirements");
   if (options.args.length === 0 && requirementFiles.length === 0) {
     throw new PipdError(
@@ -59,8 +59,7 @@ function installParams(context: CommandContext): InstallParams {
     warnScriptLocation: flagOption(options, "warnScriptLocation", true),
     warnConflicts: flagOption(options, "warnConflicts", true),
     warnRoot: (textOption(options, "rootUserAction") ?? "warn") === "warn",
-    noWait: flagOption(options, "noWait"),
-    command: commandLine(run.argv),
+    change: changeOf(context),
   };
 }
 
@@ -92,9 +91,4 @@ function sourceParams({ options, call }: CommandContext): SourceParams {
     refresh: options.ordered.filter(({ option }) => option === "--refresh-package").map(({ value }) => value),
     cacheDir: options.values["cacheDir"] === false ? false : cacheDir,
   };
-}
-
-/** The command as others may see it. */
-export function commandLine(argv: readonly string[]): string {
-  return `pipd ${redact(argv.join(" "))}`;
 }

@@ -188,6 +188,11 @@ const progressBar = choice(
   ["auto", "on", "off", "raw"],
   "How progress is shown (default auto).",
 );
+const noWait = flag(
+  "noWait",
+  "--no-wait",
+  "Leave with status 9 instead of waiting for another command on this environment (pipd's own option).",
+);
 const rootUserAction = choice(
   "rootUserAction",
   "--root-user-action",
@@ -290,11 +295,7 @@ export const INSTALL_OPTIONS: OptionGroup = {
       ["auto", "hardlink", "copy"],
       "How files come from the store into the environment (pipd's own option).",
     ),
-    flag(
-      "noWait",
-      "--no-wait",
-      "Leave with status 9 instead of waiting for another command on this environment (pipd's own option).",
-    ),
+    noWait,
   ],
 };
 
@@ -305,11 +306,7 @@ export const UNINSTALL_OPTIONS: OptionGroup = {
     flag("yes", "--yes", "Ask for no confirmation.", { short: "-y" }),
     rootUserAction,
     breakSystemPackages,
-    flag(
-      "noWait",
-      "--no-wait",
-      "Leave with status 9 instead of waiting for another command on this environment (pipd's own option).",
-    ),
+    noWait,
   ],
 };
 
@@ -371,6 +368,7 @@ export const VENV_OPTIONS: OptionGroup = {
       "Let the environment see the packages of its base interpreter.",
     ),
     value("venvPython", "-p", "python", "The same as --python.", { long: [], short: "-p" }),
+    noWait,
   ],
 };
 

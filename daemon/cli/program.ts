@@ -1,10 +1,12 @@
 import { EXIT, errorMeaning } from "../../protocol/errors.ts";
 import type { Program, RunInput } from "../../protocol/program.ts";
+import { findWholeEnvironment } from "../operations/change-environment.ts";
 import type { Environment, Parts } from "../operations/parts.ts";
 import type { Call, MessageLevel, Reporter } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import { kindOfPath } from "../std/read-file.ts";
 import { appendText } from "../std/write-text.ts";
+import { ownerOf } from "./change.ts";
 import { type CommandSpec, findCommand, MISSING_COMMANDS, unknownCommandText } from "./command-table.ts";
 import { type CommandContext, runCommand } from "./commands.ts";
 import { configurationLayers } from "./configuration.ts";
@@ -73,9 +75,10 @@ async function runSpec(parts: Parts, run: RunInput, spec: CommandSpec, rest: rea
   const { env } = run.session;
   const first = parseCommandLine(spec, rest, configurationLayers(spec.name, env, undefined, isolated));
   if (first.values["help"] === true) return printHelp(spec, run);
-  const silent = callOf(run, createRenderer(plainRendering(run)));
+  const early = callOf(run, createRenderer(plainRendering(run)));
   const python = textOption(first, "python");
-  const find = memoize(() => parts.findEnvironment(python === undefined ? {} : { python }, silent));
+  const request = python === undefined ? {} : { python };
+  const find = memoize(() => findWholeEnvironment(parts, request, ownerOf(run), early));
   const options = ENVIRONMENT_COMMANDS.has(spec.name) ? await withSite(spec, rest, run, find, first, isolated) : first;
   const log = logWriter(parts, options, run);
   const renderer = createRenderer({ ...plainRendering(run, options), log: log?.add });

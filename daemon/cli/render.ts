@@ -27,6 +27,7 @@ const RANK: Readonly<Record<MessageLevel, number>> = {
   debug: 2,
   verbose: 1,
   info: 0,
+  notice: -1,
   warning: -1,
   deprecation: -1,
   error: -2,
@@ -41,7 +42,7 @@ const PREFIX: Readonly<Partial<Record<MessageLevel, string>>> = {
 const YELLOW = "33";
 const RED = "31";
 
-/** Text for one caller: pip's streams, prefixes and verbosity levels. Info goes to standard output, warnings and errors to standard error. */
+/** Text for one caller: pip's streams, prefixes and verbosity levels. Info goes to standard output, notices, warnings and errors to standard error. */
 export function createRenderer(input: RenderInput): Renderer {
   const progress =
     input.status === undefined || input.progressBar === "off" || input.progressBar === "raw"
@@ -52,7 +53,8 @@ export function createRenderer(input: RenderInput): Renderer {
     input.log?.(level, text);
     if (RANK[level] > Math.max(input.verbosity, -3)) return;
     const prefix = PREFIX[level];
-    if (prefix === undefined) input.output(1, `${text}\n`);
+    if (level === "notice") input.output(2, `${text}\n`);
+    else if (prefix === undefined) input.output(1, `${text}\n`);
     else
       input.output(
         2,

@@ -1,12 +1,12 @@
 import { EXIT } from "../../protocol/errors.ts";
 import { uninstallPackages } from "../operations/uninstall.ts";
+import { changeOf } from "./change.ts";
 import type { CommandContext } from "./commands.ts";
-import { commandLine } from "./install-command.ts";
 import { flagOption, listOption, numberOption, textOption } from "./values.ts";
 
 /** `pipd uninstall` */
 export async function runUninstall(context: CommandContext): Promise<number> {
-  const { options, parts, call, run } = context;
+  const { options, parts, call } = context;
   await uninstallPackages(
     parts,
     {
@@ -14,9 +14,8 @@ export async function runUninstall(context: CommandContext): Promise<number> {
       requirementFiles: listOption(options, "requirements"),
       breakSystemPackages: flagOption(options, "breakSystemPackages"),
       warnRoot: (textOption(options, "rootUserAction") ?? "warn") === "warn",
-      noWait: flagOption(options, "noWait"),
       listAll: numberOption(options, "verbose", 0) > 0,
-      command: commandLine(run.argv),
+      change: changeOf(context),
       confirm: flagOption(options, "yes") ? undefined : () => askToProceed(context),
     },
     await context.environment(),

@@ -1,12 +1,14 @@
 import { EXIT } from "../../protocol/errors.ts";
 import { makeEnvironment } from "../operations/venv.ts";
+import { changeOf } from "./change.ts";
 import type { CommandContext } from "./commands.ts";
 import { UsageError } from "./parse.ts";
 import { absolutePath } from "./paths.ts";
 import { flagOption, textOption } from "./values.ts";
 
 /** `pipd venv [folder]` */
-export async function runVenv({ options, parts, call, spec }: CommandContext): Promise<number> {
+export async function runVenv(context: CommandContext): Promise<number> {
+  const { options, parts, call, spec } = context;
   const [folder = ".venv", ...more] = options.args;
   if (more.length > 0)
     throw new UsageError(
@@ -22,6 +24,7 @@ export async function runVenv({ options, parts, call, spec }: CommandContext): P
       clear: flagOption(options, "clear"),
       prompt: textOption(options, "prompt"),
       systemSitePackages: flagOption(options, "systemSitePackages"),
+      change: changeOf(context),
     },
     call,
   );

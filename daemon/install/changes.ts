@@ -1,12 +1,13 @@
 import { readFileSync, statSync } from "node:fs";
 import { PipdError } from "../std/errors.ts";
+import { realPathAsFarAsItExists } from "../std/real-path.ts";
 import type { FolderReader } from "./folder-reader.ts";
 import type { Journal } from "./journal.ts";
 import type { FolderWork } from "./link.ts";
 import type { FileWrite, LinkGroup } from "./link-shard.ts";
 import type { Plan } from "./plan.ts";
 import { removalMoves } from "./removal-paths.ts";
-import { type InstallTarget, realPathAsFarAsItExists } from "./target.ts";
+import type { InstallTarget } from "./target.ts";
 import type { PthEdit } from "./uninstall.ts";
 
 /** A plan laid over what is on the disk now: what has to go, and what has to be made. */

@@ -1,12 +1,13 @@
-import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { ASSETS_FOLDER } from "../python/interpreter.ts";
 import type { InterpreterFacts } from "../python/interpreter-facts.ts";
-import { errnoOf, PipdError } from "../std/errors.ts";
+import { PipdError } from "../std/errors.ts";
+import { ensurePrivateFolder } from "../std/files.ts";
 import { createSingleFlight } from "../std/single-flight.ts";
+import { stageBeside } from "../store/wheel-folder.ts";
 import { bytecodeFolder, type StoredWheel } from "../store/wheel-store.ts";
 import { chooseMethod } from "./link.ts";
 import { makeFolder, placeFile } from "./link-shard.ts";
@@ -97,7 +98,7 @@ export function createCompiler({
     const known = cacheTag === null ? new Set<string>() : compiledSources(wheel, cacheTag);
     if (known !== undefined || cacheTag === null) return known ?? new Set();
     const files = wheel.manifest.files.filter(({ path }) => path.endsWith(".py")).map(({ path }) => path);
-    const stage = await createStage(wheel, cacheTag);
+    const stage = createStage(wheel);
     try {
       let compiled: readonly string[] = [];
       if (files.length > 0) {
@@ -127,33 +128,18 @@ interface Team {
   readonly queue: (() => void)[];
 }
 
-const STAGE = ".pyc-";
-
-/** A new folder beside the byte code's place; removes those that killed processes left. */
-async function createStage(wheel: StoredWheel, cacheTag: string): Promise<string> {
+/** A new folder on the file system of the byte code's place. */
+function createStage(wheel: StoredWheel): string {
   try {
-    const left = readdirSync(wheel.folder).filter((name) => name.startsWith(STAGE) && !isOfLivingProcess(name));
-    await Promise.all(left.map((name) => rm(join(wheel.folder, name), { recursive: true, force: true })));
-    const stage = join(wheel.folder, `${STAGE}${process.pid}-${cacheTag}-${randomBytes(6).toString("hex")}`);
-    mkdirSync(stage, { mode: 0o700 });
+    const stage = stageBeside(wheel);
+    ensurePrivateFolder(stage);
     return stage;
   } catch (error) {
     throw new PipdError(
       "compiler-failed",
       `The byte code of ${wheel.manifest.filename} cannot be stored: ${String(error)}`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
-  }
-}
-
-function isOfLivingProcess(stage: string): boolean {
-  try {
-    process.kill(Number.parseInt(stage.slice(STAGE.length), 10), 0);
-    return true;
-  } catch (error) {
-    return errnoOf(error) === "EPERM";
   }
 }
 

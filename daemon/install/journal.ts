@@ -15,9 +15,10 @@ import {
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../std/errors.ts";
+import { processMark, stateOfProcess } from "../std/process-mark.ts";
 
 /**
- * The memory of a transaction, in `<root>/.pipd-transaction-<pid>-<start of the process>-<random>/`:
+ * The memory of a transaction, in `<root>/.pipd-transaction-<mark of the process>-<random>/`:
  * `journal` (written and synced before the first change), `trash/<number>` (what the transaction moves away), and `expansion-<number>` (folders
  * that had to be moved file by file). Renaming `journal` to `committed` is the commit; to `undone`, the end of a rollback.
  * It says what would be changed, not what has been: what a killed process did is told from the disk (see rollback.ts).
@@ -44,12 +45,6 @@ export interface Expansion {
   readonly files: readonly string[];
 }
 
-interface JournalOwner {
-  readonly pid: number;
-  /** When the process started, in the system's own words; empty where nobody knows. */
-  readonly started: string;
-}
-
 const PREFIX = ".pipd-transaction-";
 const JOURNAL = "journal";
 const COMMITTED = "committed";
@@ -61,7 +56,7 @@ export const trashPath = (folder: string, index: number): string => `${folder}/t
 
 /** Makes the folder of a new transaction of this process, private (0700). */
 export function createJournalFolder(root: string): string {
-  const name = `${PREFIX}${process.pid}-${processStart(process.pid) ?? ""}-${randomBytes(6).toString("hex")}`;
+  const name = `${PREFIX}${processMark()}-${randomBytes(6).toString("hex")}`;
   const folder = join(root, name);
   mkdirSync(folder, { mode: 0o700 });
   try {
@@ -163,31 +158,8 @@ function entriesOf(folder: string): readonly string[] {
   }
 }
 
+/** Of a process in another container nothing is known; but it would hold the lock that whoever asks has. */
 function isOwned(folder: string): boolean {
   if (entriesOf(folder).includes(ABANDONED)) return false;
-  const [pid = "", started = ""] = folder.slice(folder.lastIndexOf(PREFIX) + PREFIX.length).split("-");
-  return isAlive({ pid: Number(pid), started });
-}
-
-/** True when that very process runs, not only one with its number. */
-function isAlive({ pid, started }: JournalOwner): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (errnoOf(error) !== "EPERM") return false;
-  }
-  const now = processStart(pid);
-  return now !== "dead" && (now === undefined || started === "" || now === started);
-}
-
-/** Field 22 of `/proc/<pid>/stat` (clock ticks after boot); "dead" for what only waits to be reaped; undefined where there is no /proc. */
-function processStart(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" || fields[0] === "X" ? "dead" : fields[19];
-  } catch {
-    return undefined;
-  }
+  return stateOfProcess(folder.slice(folder.lastIndexOf(PREFIX) + PREFIX.length)) === "running";
 }

@@ -37,6 +37,8 @@ export interface LinkShard {
 export interface ShardFailure {
   readonly errno: string;
   readonly path: string;
+  /** The worker ended without a result. Never part of a result. */
+  readonly cause?: unknown;
 }
 
 /** Errors come back as a value: their properties do not survive the way out of a worker. */

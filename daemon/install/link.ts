@@ -70,7 +70,7 @@ export async function placeFiles(work: readonly FolderWork[], options: LinkOptio
       options.progress(done);
       if (failure !== undefined) failures.push(failure);
     } catch (error) {
-      failures.push({ errno: error instanceof Error ? error.message : String(error), path: shard.groups[0]?.to ?? "" });
+      failures.push({ errno: "", path: shard.groups[0]?.to ?? "", cause: error });
     }
     if (failures.length > 0) halt();
   };

@@ -1,8 +1,8 @@
-import { closeSync, openSync, readSync, realpathSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { closeSync, openSync, readSync } from "node:fs";
 import type { InterpreterFacts, Scheme } from "../python/interpreter-facts.ts";
 import { type SchemeRequest, schemeFor } from "../python/scheme.ts";
 import type { Call } from "../std/call.ts";
+import { realPathAsFarAsItExists } from "../std/real-path.ts";
 import { maxShebangOf, type ScriptInterpreter } from "./scripts.ts";
 
 /** `auto`: reflink where the file system can, else hard link, else copy. */
@@ -53,17 +53,6 @@ export function installTarget(
     umask: call.umask,
     linkMode,
   };
-}
-
-/** The path with symbolic links resolved in the part of it that exists (Python's `os.path.realpath`). */
-export function realPathAsFarAsItExists(path: string): string {
-  const absolute = resolve(path);
-  try {
-    return realpathSync(absolute);
-  } catch {
-    const parent = dirname(absolute);
-    return parent === absolute ? absolute : join(realPathAsFarAsItExists(parent), absolute.slice(parent.length));
-  }
 }
 
 function startsWithShebang(path: string): boolean {

@@ -65,23 +65,48 @@ export async function applyPlan(
   const { folder, changes, createdRoots } = begin(plan, target, options);
   const { moves, createdFolders, createdFiles } = changes;
   const journal: Journal = { what: describe(plan), moves, createdFolders, createdFiles, createdRoots };
-  const foreign = new Set<string>();
-  let files: number;
-  let wheels: Applied["wheels"];
+  const apply = async (foreign: Set<string>): Promise<Pick<Applied, "files" | "wheels">> => {
+    const files = await place(plan, changes, folder, target, call, options, foreign);
+    const wheels = plan.wheels.map((wheel) => ({ ...wheel, stamp: recordStamp(wheel.infoFolder) ?? "" }));
+    return { files, wheels };
+  };
+  let applied: Pick<Applied, "files" | "wheels">;
   try {
-    await writeJournal(folder, journal);
-    await moveAway(folder, moves, call.signal);
-    files = await place(plan, changes, folder, target, call, options, foreign);
-    wheels = plan.wheels.map((wheel) => ({ ...wheel, stamp: recordStamp(wheel.infoFolder) ?? "" }));
-    call.signal.throwIfAborted();
-    commitJournal(folder);
+    applied = await inTransaction(folder, journal, call.signal, apply);
   } catch (error) {
-    await undo(folder, foreign, error);
     throw inPipsWords(error, target.root, options);
   }
   const emptyTrash = (): Promise<void> => discard(folder);
   if (options.trash !== "later") await emptyTrash();
-  return { files, wheels, emptyTrash };
+  return { ...applied, emptyTrash };
+}
+
+/**
+ * Moves away what the journal says, lets `apply` put what is new in place, and commits; or puts everything back and throws what went wrong. Who calls
+ * this deletes the folder after the commit with `discard`.
+ *
+ * @param folder of `createJournalFolder`
+ * @param apply gets a set for announced paths that turn out to be made by somebody else
+ * @throws what `apply` throws; the system's errors; the signal's reason; `rollback-failed`
+ */
+export async function inTransaction<T>(
+  folder: string,
+  journal: Journal,
+  signal: AbortSignal,
+  apply: (foreign: Set<string>) => T | Promise<T>,
+): Promise<T> {
+  const foreign = new Set<string>();
+  try {
+    await writeJournal(folder, journal);
+    await moveAway(folder, journal.moves, signal);
+    const result = await apply(foreign);
+    signal.throwIfAborted();
+    commitJournal(folder);
+    return result;
+  } catch (error) {
+    await undo(folder, foreign, error);
+    throw error;
+  }
 }
 
 interface Begun {
@@ -92,22 +117,25 @@ interface Begun {
 
 /** Everything that can fail before there is a journal; only the root and the journal's folder are made. */
 function begin(plan: Plan, target: InstallTarget, options: ApplyOptions): Begun {
-  const createdRoots = makeRoot(target, options);
+  const createdRoots = makeMissingFolders(target.root, target.umask, options);
   try {
     const changes = findChanges(plan, target, options.folders ?? createFolderReader());
     return { folder: inWords(options, target.root, () => createJournalFolder(target.root)), changes, createdRoots };
   } catch (error) {
-    removeRoots(createdRoots);
+    removeFolders(createdRoots);
     throw error;
   }
 }
 
-/** Makes the root for the journal; returns what had to be made, the deepest first. */
-function makeRoot(target: InstallTarget, options: ApplyOptions): readonly string[] {
+/**
+ * Makes a folder and its missing parents with the modes of this umask; returns what had to be made, the deepest first.
+ * @throws PipdError `environment-unwritable`
+ */
+export function makeMissingFolders(path: string, umask: number, options: ApplyOptions = {}): readonly string[] {
   const missing: string[] = [];
-  for (let path = target.root; statSync(path, { throwIfNoEntry: false }) === undefined; path = dirname(path))
-    missing.push(path);
-  for (const path of missing.toReversed()) inWords(options, path, () => makeFolder(path, folderMode(target.umask)));
+  for (let each = path; statSync(each, { throwIfNoEntry: false }) === undefined; each = dirname(each))
+    missing.push(each);
+  for (const each of missing.toReversed()) inWords(options, each, () => makeFolder(each, folderMode(umask)));
   return missing;
 }
 
@@ -186,7 +214,7 @@ async function place(
   const announced = new Set(createdFiles);
   for (const { errno, path } of failures) if (errno === "EEXIST" && announced.has(path)) foreign.add(path);
   const failure = failures.find(({ errno }) => errno !== "ABORTED");
-  if (failure !== undefined) throw shardError(failure, options);
+  if (failure !== undefined) throw failure.cause ?? shardError(failure, options);
   call.signal.throwIfAborted();
   return files;
 }
@@ -218,18 +246,19 @@ function rollBackAndClose(folder: string, foreign: ReadonlySet<string>): Journal
 }
 
 /** Deletes the folder of a transaction that is over, and the parents of the root that were made for it alone. */
-async function discard(folder: string): Promise<void> {
+export async function discard(folder: string): Promise<void> {
   try {
     const state = readJournal(folder);
     await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-    if (state.kind === "undone") removeRoots(state.createdRoots);
+    if (state.kind === "undone") removeFolders(state.createdRoots);
   } catch {
     // Whatever could not be deleted is found and tried again by the next command.
   }
 }
 
-function removeRoots(roots: readonly string[]): void {
-  for (const root of roots) {
+/** Removes folders as long as they are empty, in the given order. */
+export function removeFolders(folders: readonly string[]): void {
+  for (const root of folders) {
     try {
       rmdirSync(root);
     } catch {

@@ -3,13 +3,14 @@ import { createFolderReader, type FolderReader } from "../install/folder-reader.
 import { type Plan, planInstall, type WheelInstall } from "../install/plan.ts";
 import { readTargetFolder, retarget } from "../install/retarget.ts";
 import { scriptsNotOnPathWarning } from "../install/scripts.ts";
-import { type InstallTarget, installTarget, realPathAsFarAsItExists } from "../install/target.ts";
+import { type InstallTarget, installTarget } from "../install/target.ts";
 import { type Applied, applyPlan } from "../install/transaction.ts";
 import { planUninstall, type UninstallPlan } from "../install/uninstall.ts";
 import { loadWheelContent } from "../install/wheel-content.ts";
 import type { Environment } from "../python/environment.ts";
 import type { InstalledSet } from "../python/installed.ts";
 import type { DirectUrl } from "../standards/direct-url.ts";
+import { realPathAsFarAsItExists } from "../std/real-path.ts";
 import type { StoredWheel } from "../store/wheel-store.ts";
 import type { Chosen } from "./choose-installations.ts";
 import { warnAboutConflicts } from "./conflicts.ts";

@@ -1,6 +1,7 @@
 import type { NetworkOptions } from "../index/network-settings.ts";
 import type { FormatChoice } from "../standards/format-control.ts";
 import type { LinkMode } from "../standards/settings.ts";
+import type { Change } from "./change-environment.ts";
 import type { RequirementInputs } from "./gather-requirements.ts";
 
 /** Where packages are looked for, as asked by options, variables and files. */
@@ -49,7 +50,5 @@ export interface InstallParams {
   readonly warnScriptLocation: boolean;
   readonly warnConflicts: boolean;
   readonly warnRoot: boolean;
-  readonly noWait: boolean;
-  /** The command as typed, without credentials, for those who wait for it. */
-  readonly command: string;
+  readonly change: Change;
 }

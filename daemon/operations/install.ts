@@ -1,6 +1,5 @@
 import { hasOpenJournal } from "../install/journal.ts";
 import { installTarget } from "../install/target.ts";
-import { recoverTransactions } from "../install/transaction.ts";
 import type { Environment } from "../python/environment.ts";
 import type { InstalledSet } from "../python/installed.ts";
 import type { Resolution } from "../resolver/ports.ts";
@@ -12,6 +11,7 @@ import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import { nextTurn } from "../std/next-turn.ts";
 import { applyInstallation } from "./apply-installation.ts";
+import { changeEnvironment } from "./change-environment.ts";
 import { type Chosen, chooseInstallations } from "./choose-installations.ts";
 import { type FetchedWheels, fetchWheels } from "./fetch-wheels.ts";
 import { type Gathered, gatherRequirements, NO_FILE_OPTIONS } from "./gather-requirements.ts";
@@ -138,16 +138,8 @@ async function underLock(
   work: () => Promise<void>,
 ): Promise<void> {
   const target = installTarget(environment.facts, location.request, call);
-  const root = location.isCurrentEnvironment ? environment.root : target.root;
-  const owner = { pid: parts.pid, command: params.command };
-  const repairAndWork = async (): Promise<void> => {
-    await parts.background.stop(environment.root);
-    const repaired = await recoverTransactions([root, target.root], call);
-    if (repaired !== undefined) call.reporter.message("warning", repaired);
-    await nextTurn();
-    await work();
-  };
-  await parts.locks.withEnvironment(root, owner, call, repairAndWork, { noWait: params.noWait });
+  const others = location.isCurrentEnvironment ? [environment.root] : [];
+  await changeEnvironment(parts, params.change, { root: target.root, others }, call, work);
 }
 
 async function resolveAndInstall(task: Task, context: ResolutionContext): Promise<void> {

@@ -27,6 +27,8 @@ export interface Caches {
   readonly facts: FactsStore;
   /** A store for one command (`--no-cache-dir`), and how to remove it. */
   readonly temporaryStore: () => { readonly store: WheelStore; readonly remove: () => Promise<void> };
+  /** Removes what killed processes left in the store. */
+  recover(): Promise<void>;
   /** Removes what killed processes left, and the least recently used wheels over the limit of the settings. At most now and then. */
   readonly tidy: () => Promise<void>;
   /** How much the answers of indexes take: files of the database and rows in it. */

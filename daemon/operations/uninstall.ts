@@ -2,12 +2,13 @@ import { createFolderReader } from "../install/folder-reader.ts";
 import type { Plan } from "../install/plan.ts";
 import { removalListing } from "../install/removal-paths.ts";
 import { type InstallTarget, installTarget } from "../install/target.ts";
-import { applyPlan, recoverTransactions } from "../install/transaction.ts";
+import { applyPlan } from "../install/transaction.ts";
 import { planUninstall, type UninstallPlan } from "../install/uninstall.ts";
 import type { Environment } from "../python/environment.ts";
 import { checkExternallyManaged } from "../python/externally-managed.ts";
 import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
+import { type Change, changeEnvironment } from "./change-environment.ts";
 import { gatherRequirements } from "./gather-requirements.ts";
 import type { Parts } from "./parts.ts";
 import { removalScopeOf } from "./removal-scope.ts";
@@ -23,10 +24,9 @@ export interface UninstallParams {
   readonly requirementFiles: readonly string[];
   readonly breakSystemPackages: boolean;
   readonly warnRoot: boolean;
-  readonly noWait: boolean;
+  readonly change: Change;
   /** List every path instead of a summary before asking. */
   readonly listAll: boolean;
-  readonly command: string;
   /** Asks whether to go on; undefined: no question. */
   readonly confirm: (() => Promise<boolean>) | undefined;
 }
@@ -48,15 +48,10 @@ export async function uninstallPackages(
       'You must give at least one requirement to uninstall (see "pip help uninstall")',
     );
   if (!params.breakSystemPackages) checkExternallyManaged(environment, call);
-  const owner = { pid: parts.pid, command: params.command };
   const target = installTarget(environment.facts, {}, call);
-  const work = async (): Promise<void> => {
-    await parts.background.stop(environment.root);
-    const repaired = await recoverTransactions([environment.root, target.root], call);
-    if (repaired !== undefined) call.reporter.message("warning", repaired);
-    await removeAll(parts, params, environment, names, target, call);
-  };
-  await parts.locks.withEnvironment(environment.root, owner, call, work, { noWait: params.noWait });
+  await changeEnvironment(parts, params.change, { root: target.root, others: [environment.root] }, call, () =>
+    removeAll(parts, params, environment, names, target, call),
+  );
   if (params.warnRoot) warnAboutRoot(parts, environment, call);
 }
 

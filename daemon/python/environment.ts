@@ -56,6 +56,24 @@ export async function findEnvironment(
 }
 
 /**
+ * The folder that a request is about by its name alone, whether an environment is in it or not: a command that was killed may have left it without
+ * its interpreter, and no other may take its place then. Undefined when only looking for an interpreter can tell.
+ */
+export function namedFolder({ python }: EnvironmentRequest, call: Call): string | undefined {
+  if (python) {
+    const path = resolve(call.cwd, python);
+    if (kindOfPath(path) === "folder") return path;
+    return python.includes("/") ? dirname(dirname(path)) : undefined;
+  }
+  const active = call.env["VIRTUAL_ENV"];
+  if (active) return resolve(call.cwd, active);
+  for (let folder = call.cwd; ; folder = dirname(folder)) {
+    if (kindOfPath(join(folder, ".venv")) === "folder") return join(folder, ".venv");
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+/**
  * The interpreter that a new environment is made from: the one asked for, else the first on the caller's PATH. Active and near environments do not
  * count, but what they are made from does when they stand on PATH.
  */

@@ -7,7 +7,6 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
-  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -15,11 +14,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { rm } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { pythonRepr } from "../standards/python-lines.ts";
 import type { Call } from "../std/call.ts";
 import { errnoOf, PipdError } from "../std/errors.ts";
+import { processMark, stateOfProcess } from "../std/process-mark.ts";
+import { isOwnEntry } from "../store/environment-lock.ts";
 import { activationScripts } from "./activation.ts";
 import { ASSETS_FOLDER } from "./interpreter.ts";
 import type { InterpreterFacts } from "./interpreter-facts.ts";
@@ -49,6 +49,17 @@ export interface CreatedVenv {
   readonly executable: string;
 }
 
+/**
+ * Puts the tree that `fill` makes in a new folder into `root`, which exists: all or nothing, also if this process is killed. With `clear` nothing else
+ * stays. `what` is for the line that tells of a repair. (Transactions are a layer above.)
+ */
+export type ReplaceTree = (
+  root: string,
+  options: { readonly what: string; readonly clear: boolean },
+  fill: (place: string) => void,
+  call: Call,
+) => Promise<void>;
+
 /** An environment as it will be: everything that is written follows from this. */
 interface Blueprint {
   readonly root: string;
@@ -63,11 +74,11 @@ interface Blueprint {
 }
 
 /**
- * Makes or updates the environment. A new one appears whole or not at all; with `clear` the old one stays until the new one is complete.
+ * Makes or updates the environment, all or nothing: a new one appears whole; one that is there changes in a transaction. The caller holds its lock.
  *
  * Throws `venv-target-refused` where an environment cannot or must not be, `venv-not-writable` when the system refuses.
  */
-export async function createVenv(request: VenvRequest, call: Call): Promise<CreatedVenv> {
+export async function createVenv(request: VenvRequest, call: Call, replaceTree: ReplaceTree): Promise<CreatedVenv> {
   call.signal.throwIfAborted();
   const root = resolve(call.cwd, request.path);
   const clear = request.clear ?? false;
@@ -75,23 +86,19 @@ export async function createVenv(request: VenvRequest, call: Call): Promise<Crea
   refuseTarget(root, state, clear, request.facts, call);
   try {
     const blueprint = draw(root, request, call);
-    if (state === "nothing" || state === "empty") {
-      buildAside(blueprint, false);
-    } else if (clear && state === "folder") {
-      await rm(buildAside(blueprint, true), { recursive: true, force: true });
+    if (state === "nothing") {
+      buildAside(blueprint);
     } else {
-      if (clear) {
-        await Promise.all(readdirSync(root).map((name) => rm(join(root, name), { recursive: true, force: true })));
-      }
-      build(blueprint, root, replaceFile);
+      const what = clear ? "make the environment anew" : "bring the environment up to date";
+      await replaceTree(root, { what, clear }, (place) => build(blueprint, place), call);
     }
   } catch (error) {
-    throw errnoOf(error) === undefined ? error : notWritable(root, error);
+    throw errnoOf(error) === undefined || error instanceof PipdError ? error : notWritable(root, error);
   }
   return { root, executable: join(root, "bin", "python") };
 }
 
-type TargetState = "nothing" | "empty" | "folder" | "linked-folder" | "file";
+type TargetState = "nothing" | "empty" | "folder" | "file";
 
 function stateOf(root: string): TargetState {
   const link = lstatSync(root, { throwIfNoEntry: false });
@@ -101,10 +108,7 @@ function stateOf(root: string): TargetState {
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
     return "file";
   }
-  if (link.isSymbolicLink()) {
-    return "linked-folder";
-  }
-  return readdirSync(root).length === 0 ? "empty" : "folder";
+  return readdirSync(root).every(isOwnEntry) ? "empty" : "folder";
 }
 
 function refuseTarget(root: string, state: TargetState, clear: boolean, facts: InterpreterFacts, call: Call): void {
@@ -223,99 +227,51 @@ function configText(root: string, request: VenvRequest, baseExecutable: string, 
   ].join("\n");
 }
 
-/**
- * Builds the environment beside its place and moves it there in one step. An old one is moved away first, and back if that fails.
- * @returns the path of the old one, "" when there was none
- */
-function buildAside(blueprint: Blueprint, replace: boolean): string {
+/** Builds the environment beside its place and moves it there in one step. Also removes what killed commands have left beside it. */
+function buildAside(blueprint: Blueprint): void {
   const { root, umask } = blueprint;
   makeFolder(dirname(root), umask);
-  const aside = `${dirname(root)}/.${basename(root)}.${randomBytes(4).toString("hex")}`;
-  const fresh = `${aside}.new`;
-  const old = replace ? `${aside}.old` : "";
+  const prefix = `.${basename(root)}.pipd-new-`;
+  for (const name of readdirSync(dirname(root)))
+    if (name.startsWith(prefix) && stateOfProcess(name.slice(prefix.length)) === "gone")
+      rmSync(join(dirname(root), name), { recursive: true, force: true });
+  const fresh = join(dirname(root), `${prefix}${processMark()}-${randomBytes(4).toString("hex")}`);
   try {
-    build(blueprint, fresh, writeNew);
-    if (replace) {
-      renameSync(root, old);
-    }
-    try {
-      renameSync(fresh, root);
-    } catch (error) {
-      if (replace) {
-        renameSync(old, root);
-      }
-      throw error;
-    }
+    build(blueprint, fresh);
+    renameSync(fresh, root);
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true });
     throw error;
   }
-  return old;
 }
 
-/** Writes everything into `place`, which becomes `blueprint.root`. What is there and not of the environment's own making stays. */
-function build(blueprint: Blueprint, place: string, writeFile: WriteFile): void {
+/** Writes everything into `place`, a new folder that becomes `blueprint.root`, or part of it. */
+function build(blueprint: Blueprint, place: string): void {
   const { umask } = blueprint;
   for (const folder of blueprint.folders) {
     makeFolder(join(place, folder), umask);
   }
-  if (blueprint.hasLib64 && !existing(join(place, "lib64"))) {
+  if (blueprint.hasLib64) {
     symlinkSync("lib", join(place, "lib64"));
   }
-  placeExecutables(blueprint, join(place, "bin"), writeFile);
+  placeExecutables(blueprint, join(place, "bin"));
   for (const { path, text } of blueprint.files) {
-    writeFile(join(place, path), umask, 0o666, (temporary) => writeFileSync(temporary, text));
+    writeFileSync(join(place, path), text);
+    chmodSync(join(place, path), 0o666 & ~umask);
   }
 }
 
 /** `bin/<name>` leads to the base interpreter, `python` and the others to it, as in the stdlib's `venv`. */
-function placeExecutables(blueprint: Blueprint, bin: string, writeFile: WriteFile): void {
-  const [first = "python", ...others] = blueprint.names;
-  if (!blueprint.symlinks) {
-    for (const name of blueprint.names) {
-      writeFile(join(bin, name), blueprint.umask, 0o777, (temporary) =>
-        copyFileSync(blueprint.baseExecutable, temporary),
-      );
-    }
+function placeExecutables({ names, symlinks, baseExecutable, umask }: Blueprint, bin: string): void {
+  const [first = "python", ...others] = names;
+  if (symlinks) {
+    symlinkSync(baseExecutable, join(bin, first));
+    for (const name of others) symlinkSync(first, join(bin, name));
     return;
   }
-  placeLink(blueprint.baseExecutable, join(bin, first));
-  for (const name of others) {
-    placeLink(first, join(bin, name));
-  }
-}
-
-function placeLink(target: string, path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() && readlinkSync(path) === target) {
-    return;
-  }
-  const temporary = temporaryNeighbour(path);
-  symlinkSync(target, temporary);
-  renameSync(temporary, path);
-}
-
-function temporaryNeighbour(path: string): string {
-  return `${dirname(path)}/.${basename(path)}.${randomBytes(4).toString("hex")}`;
-}
-
-/** Makes a file with `write`, in the mode the caller's own process would have given it. */
-type WriteFile = (path: string, umask: number, mode: number, write: (path: string) => void) => void;
-
-/** In a folder that nobody sees yet. */
-function writeNew(path: string, umask: number, mode: number, write: (path: string) => void): void {
-  write(path);
-  chmodSync(path, mode & ~umask);
-}
-
-/** In a folder in use: the file changes in one step. */
-function replaceFile(path: string, umask: number, mode: number, write: (path: string) => void): void {
-  const temporary = temporaryNeighbour(path);
-  try {
-    writeNew(temporary, umask, mode, write);
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
+  for (const name of names) {
+    copyFileSync(baseExecutable, join(bin, name));
+    chmodSync(join(bin, name), 0o777 & ~umask);
   }
 }
 

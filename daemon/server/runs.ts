@@ -213,6 +213,7 @@ function runInput(run: ActiveRun, params: RunStartParams): RunInput {
       const answer = await peer.request("run/readStdin", { runId: run.id, max }, abort.signal);
       return "data" in answer ? Buffer.from(answer.data, "base64") : undefined;
     },
+    changing: (root) => void peer.notify("run/changing", { runId: run.id, root }),
     size: () => run.size,
   };
 }

@@ -1,5 +1,8 @@
-/** How much a message matters, in pip's words: `verbose` shows with `-v`, `debug` with `-vv`. */
-export type MessageLevel = "debug" | "verbose" | "info" | "warning" | "error" | "critical" | "deprecation";
+/**
+ * How much a message matters, in pip's words: `verbose` shows with `-v`, `debug` with `-vv`. `notice` is pipd's own: what a person must know now
+ * (why nothing goes on), beside the command's output.
+ */
+export type MessageLevel = "debug" | "verbose" | "info" | "notice" | "warning" | "error" | "critical" | "deprecation";
 
 /** A step of long work that can be shown as a spinner (no `total`) or a bar. */
 export interface ProgressEvent {

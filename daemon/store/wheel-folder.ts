@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf, PipdError } from "../std/errors.ts";
 import { ensurePrivateFolder } from "../std/files.ts";
+import { processMark } from "../std/process-mark.ts";
 import { parseManifest, type WheelManifest } from "./wheel-manifest.ts";
 
 /** A wheel in the store: verified, unpacked, read-only. */
@@ -32,6 +33,14 @@ export interface StoredWheelSummary {
 
 /** Written last; a folder without it is no wheel. */
 export const MANIFEST_NAME = "manifest.json";
+
+/** In a store: folders that are being filled, each named by the mark of its process. */
+export const STAGES = ".stage";
+
+/** A new path on the file system of a stored wheel for what is to be renamed into its folder. What is left there by a killed process goes with the stages. */
+export function stageBeside({ folder }: StoredWheel): string {
+  return join(dirname(dirname(folder)), STAGES, `${processMark()}-${randomBytes(8).toString("hex")}`);
+}
 
 /** Where byte code of a stored wheel for one Python lies, e.g. for `cpython-311`; `.pyc` files in the layout of the tree. */
 export const bytecodeFolder = (wheel: StoredWheel, cacheTag: string): string => join(wheel.folder, `pyc-${cacheTag}`);

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { type BigIntStats, mkdtempSync, renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { errnoOf } from "../std/errors.ts";
 import { ensurePrivateFolder, writeNewFile } from "../std/files.ts";
+import { processMark, stateOfProcess } from "../std/process-mark.ts";
 import { findLocalHash, rememberLocalHash } from "./local-hashes.ts";
 import { createManifestMemory, type ManifestMemory } from "./manifest-memory.ts";
 import { createWheelClaims, type WheelClaim, type WheelClaims } from "./wheel-claims.ts";
@@ -13,6 +14,7 @@ import {
   MANIFEST_NAME,
   modifiedAt,
   namesIn,
+  STAGES,
   type StoredWheel,
   type StoredWheelSummary,
   stampOfWheel,
@@ -67,8 +69,10 @@ export interface WheelStore {
   purge(): Promise<WheelCount>;
   /** Removes the least recently used wheels until at most `maxBytes` are left. Held wheels and those used in the last half hour stay. */
   shrink(maxBytes: number): Promise<WheelCount>;
-  /** Removes what killed processes left: stages, trash, and records of local files nobody asked for in 30 days. */
+  /** Removes what killed processes left, stages and trash, and records of local files nobody asked for in 30 days. */
   sweep(): Promise<void>;
+  /** Removes what killed processes left, and reads three folders for it. */
+  recover(): Promise<void>;
   /** The archive hash remembered for a local wheel file that has not changed since, or undefined. `path` is absolute. */
   localHash(file: BigIntStats, path: string): string | undefined;
   /** Remembers the hash of a local file. `file` is its stat from before it was read; a file changed in the last 100 ms is not trusted. */
@@ -85,6 +89,7 @@ export interface WheelStoreOptions {
 }
 
 const LAYOUT = "wheels-v1";
+const TEMPORARY = "pipd-wheels-";
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const TOUCH_INTERVAL = 10 * MINUTE;
@@ -108,7 +113,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
   const root = join(folder, LAYOUT);
   const place: Place = {
     root,
-    stages: join(root, ".stage"),
+    stages: join(root, STAGES),
     trash: join(root, ".trash"),
     records: join(root, ".local"),
     claims: createWheelClaims(join(root, ".stage"), clock),
@@ -138,6 +143,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
     },
     shrink: (maxBytes) => removeWheels(place, victimsOf(place, maxBytes)),
     sweep: () => sweepStore(place),
+    recover: () => recoverStore(place),
     localHash: (file, path) => findLocalHash(place.records, file, path, clock()),
     rememberLocalHash: (file, path, sha256) => rememberLocalHash(place.records, file, path, clock(), sha256),
   };
@@ -148,7 +154,7 @@ export function createTemporaryWheelStore(
   parent: string,
   clock: () => number,
 ): { readonly store: WheelStore } & AsyncDisposable {
-  const folder = mkdtempSync(join(parent, "pipd-wheels-"));
+  const folder = mkdtempSync(join(parent, `${TEMPORARY}${processMark()}-`));
   return {
     store: createWheelStore({ folder, clock }),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
@@ -178,7 +184,7 @@ function findWheel(place: Place, sha256: string): StoredWheel | undefined {
 }
 
 function createStage({ root, stages }: Place): string {
-  const stage = join(stages, `${process.pid}-${randomBytes(8).toString("hex")}`);
+  const stage = join(stages, `${processMark()}-${randomBytes(8).toString("hex")}`);
   try {
     ensurePrivateFolder(stage);
     return stage;
@@ -286,25 +292,28 @@ function victimsOf(place: Place, maxBytes: number): StoredWheelSummary[] {
   return victims;
 }
 
-async function sweepStore({ stages, trash, records, clock }: Place): Promise<void> {
-  const now = clock();
-  const inside = (folder: string): string[] => namesIn(folder).map((name) => join(folder, name));
-  const leftovers = namesIn(stages)
-    .filter((name) => isAbandoned(Number.parseInt(name, 10), now - modifiedAt(join(stages, name))))
-    .map((name) => join(stages, name));
-  const old = inside(records).filter((path) => now - modifiedAt(path) > 30 * DAY);
-  const paths = [...leftovers, ...inside(trash), ...old];
-  await Promise.all(paths.map((path) => rm(path, { recursive: true, force: true })));
+async function sweepStore(place: Place): Promise<void> {
+  const now = place.clock();
+  const old = pathsIn(place.records).filter((path) => now - modifiedAt(path) > 30 * DAY);
+  await Promise.all([recoverStore(place), ...old.map((path) => rm(path, { recursive: true, force: true }))]);
 }
 
-/** A stage belongs to nobody when its process is gone (ten minutes' grace for other PID namespaces), or after a day. */
-function isAbandoned(pid: number, age: number): boolean {
-  if (age > DAY) return true;
-  if (age < 10 * MINUTE) return false;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return errnoOf(error) !== "EPERM";
-  }
+/** Stages and trash in the store, the unfinished files of its records, and stores of one run beside it. */
+async function recoverStore({ root, stages, trash, records, clock }: Place): Promise<void> {
+  const now = clock();
+  const isLeft = (path: string, prefix = ""): boolean =>
+    basename(path).startsWith(prefix) && isAbandoned(basename(path).slice(prefix.length), now - modifiedAt(path));
+  const leftovers = [
+    ...pathsIn(stages).filter((path) => isLeft(path)),
+    ...pathsIn(dirname(root)).filter((path) => isLeft(path, TEMPORARY)),
+    ...pathsIn(records).filter((path) => basename(path).startsWith(".") && now - modifiedAt(path) > MINUTE),
+  ];
+  await Promise.all([...leftovers, ...pathsIn(trash)].map((path) => rm(path, { recursive: true, force: true })));
+}
+
+const pathsIn = (folder: string): string[] => namesIn(folder).map((name) => join(folder, name));
+
+/** What bears the mark of a process that has gone belongs to nobody; of one in another container nobody knows, so that its work has a day. */
+function isAbandoned(mark: string, age: number): boolean {
+  return age > DAY || stateOfProcess(mark) === "gone";
 }

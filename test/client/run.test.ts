@@ -239,28 +239,6 @@ test("R29 the daemon is off when CI is set, by variable and by configuration", a
   assert.notEqual(await daemonStatus(own, { program }), undefined);
 });
 
-test("one change at a time in an environment, in order, with and without the daemon", async () => {
-  const root = sandbox.makeFolder("environment");
-  const lock = (daemon: boolean, ...more: string[]): Running =>
-    startPipd(sandbox, ["lock", root, ...more], { program, daemon });
-  const first = lock(true, "60000");
-  await first.seen("in\n");
-  const others = [lock(true, "10"), lock(false, "10")];
-  for (const other of others) await other.seen(`waiting for pid ${first.child.pid}: pipd lock ${root} 60000 (`);
-  const refused = await lock(true, "10", "--no-wait").finished;
-  assert.match(
-    refused.stderr,
-    new RegExp(`is being changed by pid ${first.child.pid}: pipd lock ${root} 60000 \\(\\d+ s\\)\n`),
-  );
-  const cancelled = startPipd(sandbox, ["lock", root, "10"], { program, pty: true });
-  await cancelled.seen("waiting for");
-  cancelled.child.stdin!.write("\x03");
-  assert.equal((await cancelled.finished).signal, "SIGINT");
-  // A client that dies gives its lock back.
-  first.child.kill("SIGKILL");
-  for (const other of others) assert.match((await other.finished).stdout, /^waiting for .*\nin\nout\n$/);
-});
-
 test("a question that nobody answers does not keep the client of a stopped daemon", async () => {
   await using own = createSandbox();
   const asked = startPipd(own, ["ask"], { program, pty: true });

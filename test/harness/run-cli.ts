@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly pty?: boolean;
   /** Which program: `PIPD` by default. */
   readonly program?: string;
+  /** Words before the program: what runs it as another user or among other mounts. */
+  readonly through?: readonly string[];
   /** Milliseconds after which the command is killed: 60 s by default. */
   readonly timeout?: number;
 }
@@ -40,6 +42,8 @@ export interface Running {
   text(): string;
   /** Resolves when standard output contains the text. Rejects when the command ends without it. */
   seen(text: string): Promise<void>;
+  /** The same for standard error. */
+  warned(text: string): Promise<void>;
   readonly finished: Promise<Finished>;
 }
 
@@ -50,7 +54,8 @@ export function startPipd(sandbox: Sandbox, args: readonly string[], options: Ru
   const env = Object.fromEntries(
     Object.entries({ ...sandbox.env, ...options.env }).filter(([, value]) => value !== undefined),
   );
-  const [file, argv] = options.pty === true ? connectedToPty(program, words) : [program, words];
+  const [first = program, ...rest] = [...(options.through ?? []), program, ...words];
+  const [file, argv] = options.pty === true ? connectedToPty(first, rest) : [first, rest];
   const child = spawn(file, argv, { cwd: options.cwd ?? sandbox.home, env, stdio: ["pipe", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
@@ -61,6 +66,7 @@ export function startPipd(sandbox: Sandbox, args: readonly string[], options: Ru
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
+    for (const watcher of watchers) watcher();
   });
   child.stdin.on("error", () => {});
   if (options.pty !== true) child.stdin.end(options.stdin ?? "");
@@ -73,10 +79,10 @@ export function startPipd(sandbox: Sandbox, args: readonly string[], options: Ru
       resolve({ stdout, stderr, code, signal });
     });
   });
-  const seen = (text: string): Promise<void> =>
+  const untilHeard = (text: string, heard: () => string): Promise<void> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
-        if (!stdout.includes(text)) return;
+        if (!heard().includes(text)) return;
         watchers.delete(look);
         resolve();
       };
@@ -84,7 +90,13 @@ export function startPipd(sandbox: Sandbox, args: readonly string[], options: Ru
       look();
       void finished.then((end) => reject(new Error(`ended without ${JSON.stringify(text)}: ${JSON.stringify(end)}`)));
     });
-  return { child, text: () => stdout, seen, finished };
+  return {
+    child,
+    text: () => stdout,
+    seen: (text) => untilHeard(text, () => stdout),
+    warned: (text) => untilHeard(text, () => stderr),
+    finished,
+  };
 }
 
 /** Runs a command in a sandbox to its end. */

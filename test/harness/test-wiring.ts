@@ -93,7 +93,10 @@ const COMMANDS: Readonly<Record<string, TestCommand>> = {
   lock: async (run, [root, ms, ...flags], { folders, now }) => {
     const locks = createEnvironmentLocks({ locksFolder: join(folders.runtime, "locks"), now });
     const { cwd, env, umask, pid } = run.session;
-    const reporter = { message: (_level: string, text: string) => run.output(1, `${text}\n`), progress: () => {} };
+    const reporter = {
+      message: (level: string, text: string) => run.output(level === "notice" ? 2 : 1, `${text}\n`),
+      progress: () => {},
+    };
     const work = async (): Promise<void> => {
       run.output(1, "in\n");
       await sleep(Number(ms), undefined, { signal: run.signal });

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, describe, test } from "node:test";
+import { replaceTree } from "../../daemon/install/replace-tree.ts";
 import { isExecutable } from "../../daemon/python/find-python.ts";
 import { createInterpreters } from "../../daemon/python/interpreter.ts";
 import { createVenv } from "../../daemon/python/venv.ts";
@@ -99,7 +100,7 @@ const SENTINEL_HOME = "/python-home-of-before";
 
 async function makeEnvironment(root: string): Promise<void> {
   const call = callIn(folder);
-  await createVenv({ path: root, facts: await interpreters.facts(NEWEST.executable, call) }, call);
+  await createVenv({ path: root, facts: await interpreters.facts(NEWEST.executable, call) }, call, replaceTree);
 }
 
 interface Session {

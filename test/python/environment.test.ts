@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
+import { replaceTree } from "../../daemon/install/replace-tree.ts";
 import { type Environment, findEnvironment } from "../../daemon/python/environment.ts";
 import { checkExternallyManaged } from "../../daemon/python/externally-managed.ts";
 import { createInterpreters } from "../../daemon/python/interpreter.ts";
@@ -34,7 +35,7 @@ function freshFolder(): string {
 
 async function venvAt(path: string, executable = NEWEST.executable, systemSitePackages = false): Promise<string> {
   const call = callIn("/");
-  await createVenv({ path, facts: await interpreters.facts(executable, call), systemSitePackages }, call);
+  await createVenv({ path, facts: await interpreters.facts(executable, call), systemSitePackages }, call, replaceTree);
   return path;
 }
 

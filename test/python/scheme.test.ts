@@ -3,6 +3,7 @@ import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { replaceTree } from "../../daemon/install/replace-tree.ts";
 import { createInterpreters, type InterpreterFacts } from "../../daemon/python/interpreter.ts";
 import { type SchemeRequest, schemeFor } from "../../daemon/python/scheme.ts";
 import { createVenv } from "../../daemon/python/venv.ts";
@@ -77,7 +78,11 @@ describe("install locations are pip's", () => {
       kinds.set(JSON.stringify([base.layout.preferred, base.venv?.preferred]), base);
     }
     for (const base of kinds.values()) {
-      const { executable } = await createVenv({ path: `env-${base.version}`, facts: base }, callIn(folder));
+      const { executable } = await createVenv(
+        { path: `env-${base.version}`, facts: base },
+        callIn(folder),
+        replaceTree,
+      );
       assert.deepEqual(await ourSchemes(executable, base), pipSchemes(executable, base));
     }
   });

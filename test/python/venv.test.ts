@@ -16,6 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { replaceTree } from "../../daemon/install/replace-tree.ts";
 import { createInterpreters } from "../../daemon/python/interpreter.ts";
 import { runProbe } from "../../daemon/python/probe.ts";
 import { createSearchPaths } from "../../daemon/python/search-path.ts";
@@ -51,7 +52,7 @@ async function make(
   const { executable = NEWEST.executable, path = freshPath(), ...rest } = request;
   const call = callIn(folder);
   const facts = await interpreters.facts(executable, call);
-  return (await createVenv({ ...rest, path, facts }, call)).root;
+  return (await createVenv({ ...rest, path, facts }, call, replaceTree)).root;
 }
 
 describe("an environment is what `python -m venv --without-pip` makes", () => {
@@ -135,7 +136,7 @@ describe("the place of an environment", () => {
   test("missing parents are made, with the caller's umask for everything", async () => {
     const call = callIn(folder, PLAIN_ENVIRONMENT, 0o027);
     const facts = await interpreters.facts(NEWEST.executable, call);
-    await createVenv({ path: "deep/er/env", facts }, call);
+    await createVenv({ path: "deep/er/env", facts }, call, replaceTree);
     const modes = ["deep", "deep/er/env", "deep/er/env/bin", "deep/er/env/bin/activate", "deep/er/env/pyvenv.cfg"].map(
       (path) => statSync(join(folder, path)).mode & 0o777,
     );
@@ -227,7 +228,10 @@ describe("the place of an environment", () => {
       const before = tree(folder);
       const call = callIn(folder, { ...PLAIN_ENVIRONMENT, HOME: name.includes("home") ? join(path, "x") : folder });
       const facts = await interpreters.facts(NEWEST.executable, callIn(folder));
-      await assert.rejects(createVenv({ path, facts, ...options }, call), { code: "venv-target-refused", message });
+      await assert.rejects(createVenv({ path, facts, ...options }, call, replaceTree), {
+        code: "venv-target-refused",
+        message,
+      });
       assert.deepEqual(tree(folder), before);
     });
   }
@@ -238,9 +242,12 @@ describe("the place of an environment", () => {
     const facts = await interpreters.facts(NEWEST.executable, callIn(folder));
     const unusable = { ...facts, executable: join(folder, "gone", "python3") };
     for (const path of [root, freshPath()]) {
-      await assert.rejects(createVenv({ path, facts: unusable, clear: true, symlinks: false }, callIn(folder)), {
-        code: "venv-not-writable",
-      });
+      await assert.rejects(
+        createVenv({ path, facts: unusable, clear: true, symlinks: false }, callIn(folder), replaceTree),
+        {
+          code: "venv-not-writable",
+        },
+      );
     }
     assert.deepEqual(tree(folder), before);
   });

@@ -52,23 +52,6 @@ test("uninstall asks, and does as it is told", async () => {
   assert.deepEqual((await twins.pipd(["freeze"])).stdout, "lib==1.0\n");
 });
 
-test("one change at a time: the second waits and says for whom, or leaves with status 9", async () => {
-  await using twins = await createTwins({ files: INDEX, latency: 700 });
-  const env = { PIP_INDEX_URL: twins.server.url };
-  const first = startPipd(twins.sandbox, ["--python", twins.root, "install", "app"], { env });
-  await first.seen("Looking in indexes");
-  await sleep(400);
-  const impatient = await twins.pipd(["install", "--no-wait", "lib"]);
-  assert.equal(impatient.code, 9, impatient.stdout + impatient.stderr);
-  assert.match(impatient.stderr, /is being changed by pid \d+: pipd .*install app/);
-  const reading = await twins.pipd(["list"]);
-  assert.equal(reading.code, 0);
-  const waiting = await twins.pipd(["install", "lib"], { daemon: false });
-  assert.match(waiting.stdout, /waiting for pid \d+: pipd .*install app \(\d+ s\)/);
-  assert.equal(waiting.code, 0, waiting.stderr);
-  assert.equal((await first.finished).code, 0);
-});
-
 test("what a killed daemon left is repaired by the next command, which says so", async () => {
   await using twins = await createTwins({});
   const files = Object.fromEntries(

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   type BigIntStats,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -14,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -196,18 +197,27 @@ describe("the wheel store", () => {
   it("sweeps away what killed processes left, and nothing else", async () => {
     const { store, clock } = open();
     const own = store.createStage();
-    const dead = join(store.folder, ".stage", "999999999-dead");
-    const ancient = join(store.folder, ".stage", `${process.pid}-ancient`);
-    mkdirSync(join(dead, "files"), { recursive: true });
-    mkdirSync(ancient);
+    const mark = basename(own).replace(/-[^-]*$/, "");
+    const earlier = join(
+      store.folder,
+      ".stage",
+      `${mark.replace(/-(\d*)-/, (_, start: string) => `-${Number(start) - 1}-`)}-0`,
+    );
+    const dead = join(store.folder, ".stage", `${mark.replace(/^\d+/, "999999999")}-0`);
+    const ancient = join(store.folder, ".stage", `${mark}-ancient`);
+    const elsewhere = join(store.folder, ".stage", `${mark.replace(/\d*$/, "1")}-0`);
+    const once = join(store.folder, "..", `pipd-wheels-${basename(dead)}`);
+    for (const folder of [join(dead, "files"), earlier, ancient, elsewhere, once])
+      mkdirSync(folder, { recursive: true });
     mkdirSync(join(store.folder, ".trash", "left", "over"), { recursive: true });
-    await store.sweep();
-    assert.deepEqual(hidden(store, ".stage").length, 3);
+    await store.recover();
+    assert.deepEqual(hidden(store, ".stage"), [own, ancient, elsewhere].map((path) => basename(path)).sort());
     assert.deepEqual(hidden(store, ".trash"), []);
+    assert.ok(!existsSync(once));
     clock.now += HOUR;
-    utimesSync(ancient, 0, 0);
+    for (const path of [ancient, elsewhere]) utimesSync(path, 0, 0);
     await store.sweep();
-    assert.deepEqual(hidden(store, ".stage"), [own.slice(own.lastIndexOf("/") + 1)]);
+    assert.deepEqual(hidden(store, ".stage"), [basename(own)]);
     await store.discard(own);
     assert.deepEqual(hidden(store, ".stage"), []);
   });
