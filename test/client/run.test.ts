@@ -6,7 +6,7 @@ import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Session } from "../../protocol/session.ts";
 import { daemonStatus, startDaemon } from "../harness/daemon-runner.ts";
-import { type Running, runBothWays, runPipd, startPipd, TEST_PIPD } from "../harness/run-cli.ts";
+import { runBothWays, runPipd, startPipd, TEST_PIPD } from "../harness/run-cli.ts";
 import { createSandbox } from "../harness/sandbox.ts";
 import { stopClient } from "../harness/stopped-client.ts";
 
