@@ -1,0 +1,54 @@
+import { cpSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dirname, "../..");
+
+/**
+ * In the place of the worker's bundle: the same worker, whose thread ends in the middle of its work, as by a fault of its own, before that change of the
+ * disk (of all threads together) whose number the file `fuse` beside it holds. It ends without an answer and without any cleaning up.
+ */
+const DYING = `
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+const at = (name) => new URL(name, import.meta.url);
+const changing = ["chmodSync", "copyFileSync", "fchmodSync", "linkSync", "mkdirSync", "openSync", "renameSync", "rmSync", "utimesSync", "writeSync"];
+const { appendFileSync, existsSync, readFileSync, renameSync, statSync } = fs;
+let inside = false;
+/** Threads count together: each adds a byte. */
+const count = () => {
+  if (inside || !existsSync(at("fuse"))) return;
+  inside = true;
+  try {
+    appendFileSync(at("fuse.count"), ".");
+    if (statSync(at("fuse.count")).size >= Number(readFileSync(at("fuse"), "utf8"))) {
+      renameSync(at("fuse"), at("fuse.burnt"));
+      process.exit(1);
+    }
+  } catch {
+    // Another thread was the one.
+  }
+  inside = false;
+};
+for (const name of changing) {
+  const original = fs[name];
+  fs[name] = (...args) => {
+    count();
+    return original(...args);
+  };
+}
+syncBuiltinESMExports();
+await import("./worker-whole.js");
+`;
+
+/** An installation of pipd in a folder whose worker threads can be made to die. Gives the program and the path of the fuse. */
+export function installWithDyingWorkers(folder: string): { readonly program: string; readonly fuse: string } {
+  const build = join(folder, ".build");
+  mkdirSync(build, { recursive: true });
+  for (const name of ["client.cjs", "daemon.js", "worker.js", "build-id", "chunks", "assets"])
+    cpSync(join(ROOT, ".build", name), join(build, name), { recursive: true });
+  renameSync(join(build, "worker.js"), join(build, "worker-whole.js"));
+  writeFileSync(join(build, "worker.js"), DYING);
+  cpSync(join(ROOT, "client/pipd"), join(folder, "client/pipd"));
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  return { program: join(folder, "client/pipd"), fuse: join(build, "fuse") };
+}
