@@ -184,22 +184,8 @@ test("R47 colours are decided by the caller's terminal and environment", async (
   assert.equal(await depth({ FORCE_COLOR: "1" }, false), 4);
 });
 
-test("a killed client's command is cancelled", async () => {
-  const running = startPipd(sandbox, ["wait"], { program });
-  await running.seen("waiting");
-  running.child.kill("SIGKILL");
-  for (let left = 1; left > 0; await sleep(20)) left = (await daemonStatus(sandbox, { program }))!.runs.length;
-});
-
 test("R45 a stopped client costs little memory and blocks nobody; all its output arrives when it goes on", async () => {
   assert.ok((await stopClient(sandbox, 50_000_000, 1000)) < 32e6);
-});
-
-test("a daemon that dies is reported, and the command is not run a second time", async () => {
-  await using own = createSandbox();
-  const { stdout, stderr, code } = await runPipd(own, ["kill"], { program });
-  assert.deepEqual([stdout, code], ["", 1]);
-  assert.match(stderr, /^ERROR: the pipd daemon \(pid \d+\) ended while it ran this command\./);
 });
 
 test("R61 an uncaught fault answers those who wait, ends the daemon, and leaves no credentials in the log", async () => {
