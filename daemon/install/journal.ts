@@ -68,15 +68,17 @@ export function createJournalFolder(root: string): string {
   return folder;
 }
 
-/** Writes the journal and waits until it is on the disk. Before this returns nothing may be changed. */
+/** Writes the journal and waits until it is on the disk; it has its name only when it is whole. Before this returns nothing may be changed. */
 export async function writeJournal(folder: string, journal: Journal): Promise<void> {
-  const file = await open(join(folder, JOURNAL), "wx", 0o600);
+  const unfinished = join(folder, `${JOURNAL}.new`);
+  const file = await open(unfinished, "wx", 0o600);
   try {
     await file.writeFile(JSON.stringify(journal));
     await file.sync();
   } finally {
     await file.close();
   }
+  renameSync(unfinished, join(folder, JOURNAL));
 }
 
 /** Notes, on the disk, folders that are about to be moved file by file. */

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   constants,
@@ -67,7 +68,7 @@ export function rollBack(
 ): void {
   const moved = new Set(journal.moves);
   for (const path of [...journal.createdFiles, ...journal.createdFolders]) {
-    if (!moved.has(path) && !foreign.has(path)) rmSync(path, { recursive: true, force: true });
+    if (!moved.has(path) && !foreign.has(path)) takeAway(folder, path);
   }
   const expanded = new Map(expansions.map((expansion) => [expansion.index, expansion]));
   for (const [index, path] of journal.moves.entries()) {
@@ -75,17 +76,31 @@ export function rollBack(
     if (expansion !== undefined) {
       restoreExpanded(folder, path, expansion);
     } else if (isThere(trashPath(folder, index))) {
-      rmSync(path, { recursive: true, force: true });
+      takeAway(folder, path);
       moveFile(trashPath(folder, index), path);
     }
   }
+}
+
+/** Removes what stands at a path; a folder goes to the transaction's own, since deleting thousands of files would block this thread. */
+function takeAway(folder: string, path: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory() === true) {
+    try {
+      renameSync(path, `${folder}/away-${randomBytes(6).toString("hex")}`);
+      return;
+    } catch (error) {
+      if (errnoOf(error) !== "EXDEV") throw error;
+    }
+  }
+  rmSync(path, { recursive: true, force: true });
 }
 
 /** New files come into a folder only after all its old ones have gone, so that one old file in its place means there are no new ones. */
 function restoreExpanded(folder: string, path: string, { index, folders, files }: Expansion): void {
   const trash = trashPath(folder, index);
   const away = files.filter((file) => isThere(`${trash}/${file}`));
-  if (away.length === files.length) rmSync(path, { recursive: true, force: true });
+  if (away.length === files.length) takeAway(folder, path);
   for (const [each, mode] of folders) {
     if (isThere(each)) continue;
     mkdirSync(each);

@@ -71,11 +71,12 @@ test("R31 R56 a daemon that dies in a change: its state is told, and the next co
     readdirSync(twins.root).some((name) => existsSync(join(twins.root, name, file)));
   for (let attempt = 0; attempt < 20 && seen.size < 2; attempt++) {
     // In turn: in the middle of the installation, and while what an uninstallation has moved away is being deleted.
-    const [args, file] = seen.has("half") ? [["uninstall", "-y", "big"], "committed"] : [install, "journal"];
-    if (seen.has("half")) assert.equal((await start(install).finished).code, 0);
+    const isHalf = seen.has("half");
+    const [args, file] = isHalf ? [["uninstall", "-y", "big"], "committed"] : [install, "journal"];
+    if (isHalf) assert.equal((await start(install).finished).code, 0);
     const pid = await startDaemon(twins.sandbox);
-    const running = start(args as readonly string[]);
-    while (!journals(file as string) && running.child.exitCode === null) await new Promise(setImmediate);
+    const running = start(args);
+    while (!journals(file) && running.child.exitCode === null) await new Promise(setImmediate);
     process.kill(pid, "SIGKILL");
     const { code, stderr } = await running.finished;
     const [half, done] = [journals("journal"), journals("committed")];

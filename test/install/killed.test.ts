@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createKiller } from "./killed.ts";
 
-test("killed at changes from the first to the last", async (t) => {
+test("R56 killed at changes from the first to the last", async (t) => {
   const killer = await createKiller(t, 40);
   const states = new Set<string>();
   const points = 15;
@@ -14,7 +14,7 @@ test("killed at changes from the first to the last", async (t) => {
   assert.deepEqual([...states].sort(), ["new", "old"]);
 });
 
-test("killed at any time while workers link", async (t) => {
+test("R56 killed at any time while workers link", async (t) => {
   const killer = await createKiller(t, 700);
   for (const afterMs of [5, 20, 40, 80]) await killer.killAt({ afterMs });
 });

@@ -109,6 +109,10 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     says: "where sockets are forbidden the command runs by itself, with one hint",
     tests: ["server/stale.test.ts", "server/sandboxed.test.ts"],
   },
+  31: {
+    says: "a command the daemon had not accepted runs elsewhere; one it had is told of, with the state it left",
+    tests: ["client/lost.test.ts"],
+  },
   32: { says: "both sides say their builds and protocols; a mismatch is typed", tests: ["server/connections.test.ts"] },
   33: {
     says: "the newer build stays, the older does without, two cost one restart",
@@ -157,6 +161,10 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     tests: ["client/run.test.ts", "scenarios/parity.test.ts", "deep/parity.deep.ts"],
   },
   43: { says: "Ctrl-C once cancels, twice leaves", tests: ["client/run.test.ts"] },
+  44: {
+    says: "a client's death frees everything within a second",
+    tests: ["scenarios/client-death.test.ts", "scenarios/killed.test.ts", "deep/kill.deep.ts"],
+  },
   45: {
     says: "a stopped client costs disk, not memory",
     tests: ["client/run.test.ts", "server/connections.test.ts", "deep/peers.deep.ts", "server/spill.test.ts"],
@@ -166,6 +174,22 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   48: { says: "a broken pipe is one line and exit 120", tests: ["client/run.test.ts"] },
   49: { says: "5 MB to a slow pipe are complete", tests: ["client/run.test.ts"] },
   50: { says: "questions are asked by the daemon, input is pulled", tests: ["client/run.test.ts"] },
+  53: {
+    says: "one change at a time in an environment; those who wait are told for whom",
+    tests: ["scenarios/waiting.test.ts"],
+    differs:
+      "The pid is the client's, which a person has started and may end, not that of the daemon that works for everybody.",
+  },
+  54: {
+    says: "also among processes and daemons that share no folder but the environment",
+    tests: ["scenarios/waiting.test.ts"],
+  },
+  55: { says: "reading never waits", tests: ["scenarios/waiting.test.ts"] },
+  56: {
+    says: "killed at any point, an environment is the old or the new one after the next command",
+    tests: ["client/lost.test.ts", "install/killed.test.ts", "scenarios/killed.test.ts", "deep/kill.deep.ts"],
+    differs: "Old or new holds for the whole command, not only per distribution.",
+  },
   61: {
     says: "a crash is described in a file, told to those who wait, and after three the daemon is left alone for a while",
     tests: ["client/run.test.ts", "server/crash.test.ts"],

@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { daemonStatus } from "../harness/daemon-runner.ts";
-import { runPipd, startPipd } from "../harness/run-cli.ts";
 import { snapshotTree, treeDifferences } from "../harness/tree.ts";
 import { createTwins, servedWheels } from "../harness/twins.ts";
-import { makeWheel, wheelFilename } from "../harness/wheel-maker.ts";
 
 const INDEX = await servedWheels([
   { name: "app", version: "1.0", requires: ["lib"] },
@@ -50,43 +46,6 @@ test("uninstall asks, and does as it is told", async () => {
   const yes = await twins.pipd(["uninstall", "app"], { stdin: "\n" });
   assert.match(yes.stdout, /Successfully uninstalled app-1\.0/);
   assert.deepEqual((await twins.pipd(["freeze"])).stdout, "lib==1.0\n");
-});
-
-test("what a killed daemon left is repaired by the next command, which says so", async () => {
-  await using twins = await createTwins({});
-  const files = Object.fromEntries(
-    Array.from({ length: 3000 }, (_, index) => [`big/f${index % 30}/m${index}.py`, `x = ${index}\n`]),
-  );
-  const folder = twins.sandbox.makeFolder("wheels");
-  const spec = { name: "big", version: "1.0", files };
-  writeFileSync(join(folder, wheelFilename(spec)), await makeWheel(spec));
-  const install = ["--python", twins.root, "install", "--no-compile", "--no-index", "--find-links", folder, "big"];
-  await runPipd(twins.sandbox, [...install, "--target", twins.sandbox.makeFolder("elsewhere")]); // The wheel is in the store now.
-  const before = snapshotTree(twins.root);
-  const library = (): readonly string[] =>
-    readdirSync(twins.root).filter((name) => name.startsWith(".pipd-transaction"));
-  const packages = join(twins.root, "lib", readdirSync(join(twins.root, "lib"))[0] ?? "", "site-packages");
-  let interrupted = false;
-  for (let attempt = 0; attempt < 20 && !interrupted; attempt++) {
-    const status = await daemonStatus(twins.sandbox);
-    const running = startPipd(twins.sandbox, install);
-    while (!existsSync(join(packages, "big")) && running.child.exitCode === null) await sleep(0);
-    if (status !== undefined) process.kill(status.pid, "SIGKILL");
-    await running.finished;
-    interrupted = library().length > 0;
-    if (!interrupted) await runPipd(twins.sandbox, ["--python", twins.root, "uninstall", "-y", "big"]);
-  }
-  assert.ok(interrupted, "a daemon was killed in the middle of an installation");
-  const next = await runPipd(twins.sandbox, ["--python", twins.root, "uninstall", "-y", "nothing"]);
-  assert.equal(next.code, 0, next.stderr);
-  assert.deepEqual(library(), []);
-  const after = treeDifferences(snapshotTree(twins.root), before);
-  assert.ok(
-    after.length === 0 || (await twins.pipd(["list"])).stdout.includes("big"),
-    `old or new, and nothing between: ${after.slice(0, 5).join(", ")}`,
-  );
-  if (after.length === 0)
-    assert.match(next.stderr, /WARNING: Repaired what an interrupted command had left: .*install big 1\.0/);
 });
 
 test("what is not there yet says so and exits with 2", async () => {

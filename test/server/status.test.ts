@@ -147,7 +147,7 @@ test("status tells a waiting command from a running one, and for whom it waits",
   await first.seen("Looking in indexes");
   const second = startPipd(sandbox, ["--python", twins.root, "install", "--dry-run", "lib"], { env });
   const third = startPipd(sandbox, ["--python", twins.root, "uninstall", "-y", "lib"], { env });
-  await third.seen("waiting for");
+  await third.warned("waiting for");
   const status = await daemonStatus(sandbox);
   const waiting = status?.runs.find(({ pid }) => pid === third.child.pid);
   assert.equal(waiting?.state, "waiting");
