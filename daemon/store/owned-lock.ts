@@ -29,15 +29,18 @@ const ownerPath = (path: string): string => `${path}-owner`;
  * folder, a file system without locks). Blocks for no time worth mentioning.
  */
 export function takeOwnedLock(path: string, holder: Omit<LockNote, "process">): OwnedLock | "busy" | "unusable" {
+  // SQLite takes UTF-8 alone.
+  if (!path.isWellFormed()) return "unusable";
+  let forbidden = 0;
   for (let attempt = 0; attempt < 20; attempt++) {
     const before = makeLockFile(path);
     if (before === undefined) return "unusable";
     const lock = tryLock(path);
     if (lock === "busy") return "busy";
     if (lock === "forbidden") {
-      // Left by another user, root for instance. Who may delete it may take its place, if its maker has gone.
+      // Left by another user, root for instance: who may delete it may take its place, if its maker has gone. Or there are no locks here at all.
       if (holderOf(path) !== undefined && !isLeftLock(path)) return "busy";
-      if (!removed(path)) return "unusable";
+      if (!removed(path) || ++forbidden === 2) return "unusable";
     } else if (before === identityOf(path)) {
       return own(path, lock, holder);
     } else {
