@@ -331,6 +331,9 @@ async function serveStdio(folders: PipdFolders, log: DeferredLog): Promise<void>
   });
   // Ctrl-C reaches the whole process group; what it means is the client's decision.
   process.on("SIGINT", () => {});
+  // A terminal that is closed ends the whole group, too: what has begun is then undone, as when the client dies alone.
+  for (const signal of ["SIGHUP", "SIGTERM"] as const)
+    process.on(signal, () => server.lifecycle.retire({ reason: signal, successor: false }, 0));
   const peer = server.accept({ input: process.stdin, output: process.stdout, end: () => process.stdin.destroy() });
   peer?.closed.addEventListener("abort", () =>
     server.lifecycle.retire({ reason: "the client has gone", successor: false }, 0),

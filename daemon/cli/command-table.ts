@@ -129,6 +129,10 @@ export const MISSING_COMMANDS: readonly string[] = [
   "hash",
   "completion",
   "debug",
+  // Of pipd itself.
+  "run",
+  "exec",
+  "shell",
 ];
 
 /** All options of a command, its own first. */

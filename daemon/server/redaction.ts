@@ -1,10 +1,11 @@
 import { redact } from "../std/redact.ts";
 
 const HIDDEN = "****";
-/** `NAME_TOKEN=value`, `"PASSWORD":"value"`: the name ends in a word that means a secret. */
+/** `NAME_TOKEN=value`, `"PASSWORD":"value"`: the name ends in a word that means a secret. What stands before that word is not looked at: a search that did would be quadratic. */
 const NAMED_SECRET =
-  /([\w-]*(?:token|password|passwd|secret|api[_-]?key|credentials?|passphrase)\\?["']?\s*[:=]\s*\\?["']?)([^\s"'\\,}&]+)/gi;
-const AUTHORIZATION = /((?:proxy-)?authorization\\?["']?\s*[:=]\s*\\?["']?(?:basic|bearer|token)?\s*)([^\s"'\\,}]+)/gi;
+  /((?:token|password|passwd|secret|api[_-]?key|credentials?|passphrase)\\?["']?\s*[:=]\s*\\?["']?)([^\s"'\\,}&]+)/gi;
+const AUTHORIZATION =
+  /((?:proxy-)?authorization\\?["']?\s*[:=]\s*\\?["']?(?:(?:basic|bearer|token)\s+)?)([^\s"'\\,}]+)/gi;
 
 /** `text` without credentials of URLs, values named as secrets and Authorization headers (R14). A line of JSON stays JSON. */
 export function redactSecrets(text: string): string {

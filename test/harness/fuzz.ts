@@ -128,7 +128,10 @@ function anything(random: Random, depth = 3): unknown {
     case 4:
       return pick(random, [...WORDS, ...MORE_WORDS]);
     case 5:
-      return "x".repeat(below(random, 5000));
+      // Long enough for work that grows with the square of it to be noticed.
+      return pick(random, ["x", "-", "a:", "[", " ", "https://", "token="]).repeat(
+        below(random, random() < 0.05 ? 200_000 : 500),
+      );
     case 6:
       return pick(random, ["/", "/tmp", "/nowhere", "/proc/self", "/dev/null", "relative", "/a\0b"]);
     case 7:
@@ -164,6 +167,8 @@ const KEYS = [
 /** What a method takes when all is well; words that change an environment are not among them. */
 function fitting(method: MethodName, random: Random): Record<string, unknown> {
   const argv = Array.from({ length: below(random, 5) }, () => pick(random, [...WORDS, ...MORE_WORDS]));
+  if (random() < 0.1)
+    argv.push(pick(random, ["x", "-", "--", "a:", "[", "https://", "token="]).repeat(below(random, 50_000)));
   const world = {
     cwd: pick(random, ["/", "/tmp", "/nowhere", "/dev/null"]),
     env: pick(random, [{}, { PATH: "/usr/bin:/bin" }, { PATH: "", HOME: "/nowhere" }, { COLUMNS: "x", LC_ALL: "?" }]),

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createEnvironmentLocks } from "../../daemon/store/environment-lock.ts";
@@ -47,11 +48,18 @@ const COMMANDS: Readonly<Record<string, TestCommand>> = {
     run.output(1, `${all.length} ${all.slice(0, 20)}\n`);
     return 0;
   },
-  /** Runs until it is cancelled, then cleans up and says so. */
-  wait: async (run) => {
+  /** Runs until it is cancelled, then cleans up and says so, also in a file when it is given one. */
+  wait: async (run, [file]) => {
     run.output(1, "waiting\n");
     await sleep(60_000, undefined, { signal: run.signal }).catch(() => {});
     run.output(1, "cleaned up\n");
+    if (file?.startsWith("/") === true) writeFileSync(file, "cleaned up\n");
+    return 1;
+  },
+  /** Shows one transient line until it is cancelled. */
+  spin: async (run) => {
+    run.status("spinning");
+    await sleep(60_000, undefined, { signal: run.signal }).catch(() => {});
     return 1;
   },
   stubborn: async (run, [ms]) => {

@@ -138,7 +138,7 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   },
   38: {
     says: "the caller's world comes with the request",
-    tests: ["client/run.test.ts", "scenarios/isolation.test.ts", "deep/isolation.deep.ts"],
+    tests: ["client/run.test.ts", "scenarios/isolation.test.ts", "deep/isolation.deep.ts", "client/terminal.test.ts"],
   },
   39: {
     says: "children get the caller's environment, folder and umask",
@@ -160,20 +160,41 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     says: "exit codes are pip's, a signal is a field of its own",
     tests: ["client/run.test.ts", "scenarios/parity.test.ts", "deep/parity.deep.ts"],
   },
-  43: { says: "Ctrl-C once cancels, twice leaves", tests: ["client/run.test.ts"] },
+  43: { says: "Ctrl-C once cancels, twice leaves", tests: ["client/run.test.ts", "client/terminal.test.ts"] },
   44: {
     says: "a client's death frees everything within a second",
     tests: ["scenarios/client-death.test.ts", "scenarios/killed.test.ts", "deep/kill.deep.ts"],
   },
   45: {
     says: "a stopped client costs disk, not memory",
-    tests: ["client/run.test.ts", "server/connections.test.ts", "deep/peers.deep.ts", "server/spill.test.ts"],
+    tests: [
+      "client/run.test.ts",
+      "server/connections.test.ts",
+      "deep/peers.deep.ts",
+      "server/spill.test.ts",
+      "client/terminal.test.ts",
+    ],
   },
-  46: { says: "the terminal's size is the client's", tests: ["client/run.test.ts"] },
+  46: { says: "the terminal's size is the client's", tests: ["client/run.test.ts", "client/terminal.test.ts"] },
   47: { says: "colours are decided by the client's terminal and variables", tests: ["client/run.test.ts"] },
   48: { says: "a broken pipe is one line and exit 120", tests: ["client/run.test.ts"] },
   49: { says: "5 MB to a slow pipe are complete", tests: ["client/run.test.ts"] },
-  50: { says: "questions are asked by the daemon, input is pulled", tests: ["client/run.test.ts"] },
+  50: {
+    says: "questions are asked by the daemon, input is pulled",
+    tests: ["client/run.test.ts", "client/terminal.test.ts"],
+  },
+  51: {
+    says: "what asks for credentials runs at the client, never in the daemon",
+    tests: ["client/terminal.test.ts"],
+    differs:
+      "pipd has no keyring support yet: `--keyring-provider` is refused. What holds is that neither the daemon nor a program that it starts has a terminal to ask on.",
+  },
+  52: {
+    says: "run, exec and shell are executed by the client from a plan of the daemon",
+    tests: ["client/terminal.test.ts"],
+    differs:
+      "These commands do not exist yet: they are refused with exit 2, and `run/start` has no `exec` in its answer.",
+  },
   53: {
     says: "one change at a time in an environment; those who wait are told for whom",
     tests: ["scenarios/waiting.test.ts"],
