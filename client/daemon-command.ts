@@ -1,6 +1,16 @@
-import { type FSWatcher, openSync, readFileSync, readSync, statSync, watch } from "node:fs";
+import type { DaemonSight, DoctorParams, DoctorResult } from "../protocol/doctor.ts";
 import { EXIT } from "../protocol/errors.ts";
-import { type Connection, connectToDaemon, connectToRunning, endCrashPause, NoAnswer } from "./connection.ts";
+import { describeCaller } from "./caller.ts";
+import {
+  BUILD_FOLDER,
+  type Connection,
+  connectInProcess,
+  connectToDaemon,
+  connectToRunning,
+  endCrashPause,
+  NoAnswer,
+} from "./connection.ts";
+import { printLog } from "./daemon-log.ts";
 import type { Output } from "./output.ts";
 import { findPlaces, foldersWithoutDaemon, type Places } from "./places.ts";
 
@@ -9,7 +19,8 @@ const USAGE = `Usage:
   pipd daemon stop [--force]
   pipd daemon restart
   pipd daemon status [--json]
-  pipd daemon log [-f]
+  pipd daemon log [-f] [-n <lines>] [--json]
+  pipd daemon doctor [--json]
   pipd daemon install-service [--dry-run]
   pipd daemon uninstall-service [--dry-run]
 
@@ -25,7 +36,8 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   stop: ["--force"],
   restart: ["--force"],
   status: ["--json"],
-  log: ["-f", "--follow"],
+  log: ["-f", "--follow", "--json", "-n"],
+  doctor: ["--json"],
   "install-service": ["--dry-run"],
   "uninstall-service": ["--dry-run"],
 };
@@ -35,7 +47,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   stop,
   restart,
   status,
-  log,
+  log: (options, output) => printLog(`${foldersWithoutDaemon().state}/log/daemon.jsonl`, options, output),
+  doctor,
   "install-service": async (options, output) => (await import("./install-service.ts")).installService(options, output),
   "uninstall-service": async (options, output) =>
     (await import("./install-service.ts")).uninstallService(options, output),
@@ -49,7 +62,7 @@ export async function runDaemonCommand(args: readonly string[], output: Output):
     return EXIT.ok;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  const unknown = command === undefined ? name : options.find((option) => !OPTIONS[name]!.includes(option));
+  const unknown = command === undefined ? name : options.find((_option, index) => !isKnown(name, options, index));
   if (command === undefined || unknown !== undefined) {
     output.write(
       2,
@@ -58,6 +71,16 @@ export async function runDaemonCommand(args: readonly string[], output: Output):
     return EXIT.usage;
   }
   return command(options, output);
+}
+
+/** `-n` takes a number, in the same word or the next. */
+function isKnown(name: string, options: readonly string[], index: number): boolean {
+  const option = options[index]!;
+  const known = OPTIONS[name]!;
+  const isNumber = (word: string | undefined): boolean => /^\d+$/.test(word ?? "");
+  if (!known.includes("-n")) return known.includes(option);
+  if (option === "-n") return isNumber(options[index + 1]);
+  return known.includes(option) || /^-n\d+$/.test(option) || (options[index - 1] === "-n" && isNumber(option));
 }
 
 async function start(_options: readonly string[], output: Output): Promise<number> {
@@ -124,40 +147,42 @@ async function status(options: readonly string[], output: Output): Promise<numbe
   return EXIT.ok;
 }
 
-/** The log is read from its file: it must be there to read when the daemon is not. */
-async function log(options: readonly string[], output: Output): Promise<number> {
-  const path = `${foldersWithoutDaemon().state}/log/daemon.jsonl`;
-  const present = statSync(path, { throwIfNoEntry: false });
-  if (present === undefined) {
-    output.write(2, `there is no log at ${path}\n`);
-    return options.length > 0 ? EXIT.error : EXIT.ok;
-  }
-  output.write(1, readFileSync(path, "utf8"));
-  return options.length > 0 ? follow(path, present.size, output) : EXIT.ok;
+/** A verdict on everything pipd stands on. A process of its own looks, so that this works without a daemon and beside a broken one. */
+async function doctor(options: readonly string[], output: Output): Promise<number> {
+  const daemon = await seeDaemon();
+  const { cwd, env } = describeCaller();
+  const { text, ...facts } = await askDoctor({ cwd, env, daemon });
+  output.write(1, options.includes("--json") ? `${JSON.stringify(facts, undefined, 2)}\n` : text);
+  return facts.ok ? EXIT.ok : EXIT.error;
 }
 
-/** Prints what is added to a file until the process is ended; starts over when the file has been rotated away. */
-function follow(path: string, from: number, output: Output): Promise<number> {
-  let descriptor = openSync(path, "r");
-  let inode = statSync(path).ino;
-  let at = from;
-  const buffer = Buffer.alloc(65_536);
-  const print = (): void => {
-    for (
-      let count = readSync(descriptor, buffer, 0, buffer.length, at);
-      count > 0;
-      count = readSync(descriptor, buffer, 0, buffer.length, at)
-    ) {
-      output.write(1, buffer.toString("utf8", 0, count));
-      at += count;
-    }
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined || stat.ino === inode) return;
-    inode = stat.ino;
-    descriptor = openSync(path, "r");
-    at = 0;
-    print();
-  };
-  const watcher: FSWatcher = watch(path.slice(0, path.lastIndexOf("/")), print);
-  return new Promise((_resolve, reject) => watcher.on("error", reject));
+async function askDoctor(params: DoctorParams): Promise<DoctorResult> {
+  try {
+    const program = await connectInProcess();
+    const answer = await program.rpc.request("daemon/doctor", params).answer;
+    program.close();
+    return answer;
+  } catch (error) {
+    const text = `${BUILD_FOLDER}/daemon.js does not start: ${(error as Error).message}`;
+    const hint = "Install pipd again.";
+    const check = { name: "program", state: "problem", text, hint } as const;
+    return { ok: false, checks: [check], text: `program         problem  ${text}\n${" ".repeat(25)}${hint}\n` };
+  }
 }
+
+async function seeDaemon(): Promise<DaemonSight> {
+  try {
+    const running = await connectToRunning(findPlaces());
+    if (running === undefined) return { state: "stopped" };
+    const timer = setTimeout(running.close, STATUS_MS);
+    const status = await running.rpc.request("daemon/status", {}).answer;
+    clearTimeout(timer);
+    running.close();
+    return { state: "running", status };
+  } catch (error) {
+    return { state: "unreachable", reason: (error as Error).message };
+  }
+}
+
+/** A daemon that takes longer to say how it is, is stuck. */
+const STATUS_MS = 5000;

@@ -176,6 +176,8 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
       idleExitMs: settings.idleTimeout * 1000,
       graceMs: settings.drainTimeout * 1000,
       replaced: createInstallationCheck(BUILD_FOLDER, buildId),
+      process: { node: process.versions.node, platform: process.platform, arch: process.arch, uid: facts.uid },
+      ...(fault === undefined ? {} : { settingsFault: fault }),
     },
   };
 }

@@ -25,7 +25,7 @@ import type { Settings } from "./standards/settings.ts";
 import { compatibleTags, tagRanks } from "./standards/tag.ts";
 import { createWorkerPool, type WorkerPool } from "./std/worker-pool.ts";
 import { createEnvironmentLocks } from "./store/environment-lock.ts";
-import { createHttpCache } from "./store/http-cache.ts";
+import { createHttpCache, INDEX_DATABASE } from "./store/http-cache.ts";
 import { createTemporaryWheelStore, createWheelStore } from "./store/wheel-store.ts";
 
 /** What main knows of the world when it builds the program. */
@@ -142,7 +142,7 @@ function encodeInThread({ headers, body, url }: PageAnswer, pool: WorkerPool): P
 /** Everything that lies under one cache folder. Nothing is opened before it is used. */
 function openCaches(folder: string, { http, pool, now, storeLimit }: CacheParts): Caches {
   let tidied = 0;
-  const cache = createHttpCache(join(folder, "index-v1.db"), now);
+  const cache = createHttpCache(join(folder, INDEX_DATABASE), now);
   const index = createPackageIndex({
     http,
     cache,

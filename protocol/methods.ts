@@ -1,3 +1,4 @@
+import type { DoctorParams, DoctorResult } from "./doctor.ts";
 import type { ProtocolRange, Session } from "./session.ts";
 import type { PreviousDaemon, ProgramStatus, RunStatus } from "./status.ts";
 
@@ -190,6 +191,7 @@ export interface Methods {
     params: { readonly lines?: number };
     result: { readonly path: string; readonly lines: readonly string[] };
   };
+  "daemon/doctor": { params: DoctorParams; result: DoctorResult };
   "environment/resolve": { params: EnvironmentParams; result: EnvironmentResult };
   "packages/installed": { params: InstalledParams; result: InstalledResult };
 }
@@ -237,6 +239,7 @@ export const METHODS: Readonly<Record<MethodName, MethodTraits>> = {
   "daemon/stop": request("mutating"),
   "daemon/retire": request("mutating"),
   "daemon/log": request("idempotent"),
+  "daemon/doctor": request("idempotent"),
   "environment/resolve": request("idempotent"),
   "packages/installed": request("idempotent"),
 };

@@ -110,7 +110,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   command(
     "daemon",
     "Start, stop and look at the daemon.",
-    ["start | stop | restart", "status [--json]", "log [-f]"],
+    ["start | stop | restart", "status [--json]", "log [-f] [-n <lines>] [--json]", "doctor [--json]"],
     "Control the daemon that answers every command. It starts by itself when it is needed.",
     [DAEMON_OPTIONS],
   ),

@@ -375,7 +375,7 @@ export const VENV_OPTIONS: OptionGroup = {
 export const DAEMON_OPTIONS: OptionGroup = {
   title: "Daemon Options",
   options: [
-    flag("json", "--json", "Print the status as JSON."),
+    flag("json", "--json", "Print the status, the log or the doctor's findings as JSON."),
     flag("follow", "--follow", "Keep printing what is added to the log.", { short: "-f" }),
   ],
 };

@@ -3,6 +3,7 @@ import type { Program } from "../../protocol/program.ts";
 import type { Namespace } from "../../protocol/session.ts";
 import { PipdError } from "../std/errors.ts";
 import type { Secret } from "./auth.ts";
+import type { DoctorParts } from "./doctor-parts.ts";
 import { createHandlers, type Queries } from "./handlers.ts";
 import { createLifecycle, type End, type Lifecycle } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
@@ -13,7 +14,7 @@ import { createNotices, serveConnection, type Transport } from "./serve-connecti
 import { describeDaemon, type StatusParts } from "./status.ts";
 
 /** What a daemon is made of; everything of the outside world is a parameter. */
-export interface DaemonServerParts extends StatusParts {
+export interface DaemonServerParts extends StatusParts, Pick<DoctorParts, "process" | "settingsFault"> {
   readonly secret: Secret;
   readonly namespace: Namespace;
   readonly program: () => Promise<Program>;
@@ -104,6 +105,7 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
       status,
       retire,
       retiring: () => lifecycle.retiring,
+      doctor: async (params, signal) => (await import("./doctor.ts")).examine(parts, params, signal),
       log: async (lines) => ({ path: parts.logPath, lines: await readLastLines(parts.logPath, lines) }),
     },
   });

@@ -29,6 +29,7 @@ export interface DaemonControl {
   /** Whether new work is refused. */
   retiring(): boolean;
   log(lines: number): Promise<Result<"daemon/log">>;
+  doctor(params: Params<"daemon/doctor">, signal: AbortSignal): Promise<Result<"daemon/doctor">>;
 }
 
 export interface HandlersParts {
@@ -79,6 +80,7 @@ export function createHandlers({ runs, queries, control, pid }: HandlersParts): 
       return { pid };
     },
     "daemon/log": ({ lines }) => control.log(Math.min(lines ?? 100, MOST_LINES)),
+    "daemon/doctor": (params, _peer, signal) => control.doctor(params, signal),
     "environment/resolve": async (params, _peer, signal) =>
       (await queries()).resolveEnvironment(params, queryCall(params, signal)),
     "packages/installed": async (params, _peer, signal) =>

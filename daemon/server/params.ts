@@ -69,6 +69,7 @@ const CHECKS: Partial<Record<MethodName, Readonly<Record<string, Check>>>> = {
   "daemon/stop": { force: maybe(flag) },
   "daemon/retire": { reason: text, graceMs: maybe(count) },
   "daemon/log": { lines: maybe(count) },
+  "daemon/doctor": { cwd: absolutePath, env: mapOf(text), daemon: record({ state: text }) },
   "environment/resolve": environment,
   "packages/installed": { ...environment, etag: maybe(text) },
 };

@@ -54,6 +54,21 @@ export function connect(path: string, busyTimeout: number): Connection {
   return new Sqlite(path, { timeout: busyTimeout });
 }
 
+/** What is wrong with the database at `path`, in SQLite's words, or undefined when it is sound. Changes nothing, and lets others use it meanwhile. */
+export function databaseFault(path: string): string | undefined {
+  let connection: Connection | undefined;
+  try {
+    connection = connect(path, BUSY_TIMEOUT);
+    connection.pragma("query_only = ON");
+    const answer = connection.pragma("quick_check(1)", { simple: true }) as string;
+    return answer === "ok" ? undefined : answer;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    if (connection !== undefined) close(connection);
+  }
+}
+
 function createDatabase(path: string, open: Open): Database {
   const warnings: string[] = [];
   let { connection, identity } = openSafely(path, open, warnings);

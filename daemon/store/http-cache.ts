@@ -66,6 +66,9 @@ export interface HttpCache {
   close(): void;
 }
 
+/** The name of the database file in a cache folder. */
+export const INDEX_DATABASE = "index-v1.db";
+
 /** With a rowid: in a table without one the search for a key reads whole rows, contents included. */
 const MIGRATIONS = [
   `CREATE TABLE page (

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Session } from "../../protocol/session.ts";
-import { daemonStatus, startDaemon } from "../harness/daemon-runner.ts";
+import { daemonStatus } from "../harness/daemon-runner.ts";
 import { runBothWays, runPipd, startPipd, TEST_PIPD } from "../harness/run-cli.ts";
 import { createSandbox } from "../harness/sandbox.ts";
 import { stopClient } from "../harness/stopped-client.ts";
@@ -210,7 +210,7 @@ test("R61 an uncaught fault answers those who wait, ends the daemon, and leaves 
   assert.doesNotMatch(log, /canary/);
   for (const line of log.trimEnd().split("\n"))
     assert.equal(typeof (JSON.parse(line) as { readonly time: number }).time, "number");
-  assert.equal((await runPipd(own, ["daemon", "log"], { program })).stdout.startsWith(log), true);
+  assert.equal((await runPipd(own, ["daemon", "log", "--json"], { program })).stdout.startsWith(log), true);
 });
 
 test("R29 the daemon is off when CI is set, by variable and by configuration", async () => {
@@ -240,17 +240,6 @@ test("an unknown command about the daemon is a usage error", async () => {
   ])
     assert.equal((await runPipd(sandbox, args, { program })).code, 2);
   assert.match((await runPipd(sandbox, ["daemon", "--help"], { program })).stdout, /^Usage:\n {2}pipd daemon start/);
-});
-
-test("log -f goes on with what is added", async () => {
-  await startDaemon(sandbox, { program });
-  await runPipd(sandbox, ["exit", "0"], { program });
-  const following = startPipd(sandbox, ["daemon", "log", "-f"], { program });
-  await following.seen("listening");
-  await runPipd(sandbox, ["exit", "3"], { program });
-  await following.seen("pipd exit 3");
-  following.child.kill("SIGTERM");
-  assert.equal((await following.finished).signal, "SIGTERM");
 });
 
 test("the entry script follows links and says what is missing", async () => {

@@ -56,6 +56,7 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     says: "HTTP is off; by a socket of one's own if asked, by a port only if asked, with token, known Host and no Origin",
     tests: ["server/http.test.ts"],
   },
+  14: { says: "no secret is in log, status, metrics, traces or crash reports", tests: ["server/secrets.test.ts"] },
   15: { says: "frames are limited before the library sees them", tests: ["server/connections.test.ts"] },
   16: {
     says: "what is malformed ends its own connection",
@@ -210,6 +211,10 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     says: "killed at any point, an environment is the old or the new one after the next command",
     tests: ["client/lost.test.ts", "install/killed.test.ts", "scenarios/killed.test.ts", "deep/kill.deep.ts"],
     differs: "Old or new holds for the whole command, not only per distribution.",
+  },
+  60: {
+    says: "a private log, rotated 5 x 5 MB, that can be followed; a doctor with a verdict and a file without credentials",
+    tests: ["server/log.test.ts", "server/doctor.test.ts"],
   },
   61: {
     says: "a crash is described in a file, told to those who wait, and after three the daemon is left alone for a while",
