@@ -16,9 +16,9 @@ import { EXIT, errorMeaning } from "../protocol/errors.ts";
 import { bytesOfText, textOfBytes } from "../protocol/raw-text.ts";
 import { withoutSudoUser } from "../protocol/runtime-folder.ts";
 import { DAEMON_VARIABLES, daemonPaths, type Namespace, type PipdFolders, parseBuildId } from "../protocol/session.ts";
-import type { Observation } from "./operations/observation.ts";
 import { ACTIVATED_DESCRIPTOR, checkActivation, turnAway } from "./server/activation.ts";
 import { createSecret, INHERITED_PIPE } from "./server/auth.ts";
+import { collectGarbage } from "./server/collect-garbage.ts";
 import { createDaemonServer, type DaemonServer, type DaemonServerParts } from "./server/daemon-server.ts";
 import { createFaultHandler } from "./server/faults.ts";
 import { type HttpDoors, serveHttp } from "./server/http-doors.ts";
@@ -28,6 +28,8 @@ import type { End } from "./server/lifecycle.ts";
 import { type Door, openDoor, openInheritedDoor, safely, watchOwnership } from "./server/listen.ts";
 import { createDeferredLog, type DeferredLog } from "./server/log.ts";
 import { openLogFile } from "./server/log-file.ts";
+import { createLoopDelay } from "./server/loop-delay.ts";
+import { REST_TIMES } from "./server/rest.ts";
 import { chooseFolders, makeRuntimeFolders, sweepRuntimeFolder } from "./server/runtime-folder.ts";
 import { leaveWord, takeWord } from "./server/succession.ts";
 import { DEFAULT_SETTINGS, parseSettings, type Settings } from "./standards/settings.ts";
@@ -35,6 +37,7 @@ import { PipdError } from "./std/errors.ts";
 import { writeFileAtomically } from "./std/files.ts";
 import { acceptRawPaths } from "./std/raw-paths.ts";
 import { type ExclusiveLock, openExclusiveLock } from "./store/exclusive-lock.ts";
+import type { Wired } from "./wiring.ts";
 
 process.umask(0o077);
 acceptRawPaths({ bytesOfText, textOfBytes });
@@ -44,6 +47,8 @@ const BUILD_FOLDER = import.meta.dirname.endsWith("/daemon")
   ? join(import.meta.dirname, "../.build")
   : import.meta.dirname;
 const CHECK_SOCKET_MS = 30_000;
+/** What an idle daemon may take, and takes when it has only small work behind it (R59). */
+const RESTING_BYTES = 90e6;
 /** How long a daemon that has lost its name may take to notice. */
 const LEAVING_MS = 1000;
 
@@ -135,10 +140,10 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
   const logPath = join(folders.state, "log", "daemon.jsonl");
   const now = (): number => Date.now();
   let wired: ReturnType<typeof import("./wiring.ts").wire> | undefined;
-  let observation: Observation | undefined;
+  let made: Wired | undefined;
   const wire = (): NonNullable<typeof wired> =>
     (wired ??= import("./wiring.ts").then(async (wiring) => {
-      const made = await wiring.wire({
+      made = await wiring.wire({
         version,
         programFolder: dirname(BUILD_FOLDER),
         buildFolder: options.stdio
@@ -151,7 +156,6 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
         isDaemon: !options.stdio,
         ...(fault === undefined ? {} : { settingsFault: fault }),
       });
-      ({ observation } = made);
       return made;
     }));
   return {
@@ -168,7 +172,7 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
       namespace: readNamespace(),
       program: async () => (await wire()).program,
       queries: async () => (await wire()).queries,
-      observation: () => observation,
+      observation: () => made?.observation,
       log,
       now,
       elapsed: () => performance.now(),
@@ -178,6 +182,20 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
       replaced: createInstallationCheck(BUILD_FOLDER, buildId),
       process: { node: process.versions.node, platform: process.platform, arch: process.arch, uid: facts.uid },
       ...(fault === undefined ? {} : { settingsFault: fault }),
+      loopDelay: createLoopDelay(),
+      rest: options.stdio
+        ? undefined
+        : {
+            rss: () => process.memoryUsage.rss(),
+            restingBytes: RESTING_BYTES,
+            limitBytes: settings.memoryLimit,
+            times: REST_TIMES,
+            elapsed: () => performance.now(),
+            endThreads: async () => made?.endThreads(),
+            dropCaches: () => made?.dropCaches(),
+            collect: collectGarbage,
+            log,
+          },
     },
   };
 }

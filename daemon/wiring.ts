@@ -46,13 +46,22 @@ export interface WiringParts {
   readonly settingsFault?: string;
 }
 
+/** The program, and what can be done to it from outside. */
+export interface Wired {
+  readonly program: Program;
+  readonly queries: Queries;
+  readonly observation: Observation;
+  /** Ends the threads that have nothing to do. */
+  readonly endThreads: () => Promise<void>;
+  /** Forgets everything in memory that can be read again. */
+  readonly dropCaches: () => void;
+}
+
 /** Threads without work end after this many milliseconds. */
 const WORKER_IDLE_MS = 10_000;
 
 /** Builds every object of the program once, and passes each down to those that need it. Loaded after the socket listens. */
-export async function wire(
-  world: WiringParts,
-): Promise<{ readonly program: Program; readonly queries: Queries; readonly observation: Observation }> {
+export async function wire(world: WiringParts): Promise<Wired> {
   const { version, programFolder, buildFolder, folders, settings, log, now } = world;
   const assetsFolder = join(buildFolder, "assets");
   const cores = availableParallelism();
@@ -115,7 +124,16 @@ export async function wire(
     environments,
     pause: (ms) => sleep(ms, undefined, { ref: false }),
   });
-  return { program: createProgram(parts), queries: createQueries(parts), observation };
+  return {
+    program: createProgram(parts),
+    queries: createQueries(parts),
+    observation,
+    endThreads: () => pool.rest(),
+    dropCaches: () => {
+      parts.installed.clear();
+      for (const each of opened.values()) each.forget();
+    },
+  };
 }
 
 interface CacheParts {
@@ -151,12 +169,14 @@ function openCaches(folder: string, { http, pool, now, storeLimit }: CacheParts)
     encodePage: (page) => encodeInThread(page, pool),
   });
   const store = createWheelStore({ folder, clock: now });
+  const memory = createMetadataMemory();
+  const resolutions = createResolutionMemory();
   return {
     folder,
     index,
     store,
-    memory: createMetadataMemory(),
-    resolutions: createResolutionMemory(),
+    memory,
+    resolutions,
     fetcher: createWheelFetcher({
       store,
       pool,
@@ -176,6 +196,10 @@ function openCaches(folder: string, { http, pool, now, storeLimit }: CacheParts)
       tidied = now();
       await store.sweep();
       await store.shrink(storeLimit);
+    },
+    forget: () => {
+      for (const each of [index, memory, resolutions]) each.clear();
+      store.forget();
     },
     answers: () => ({ location: cache.location, ...cache.size() }),
     forgetAnswers: () => {

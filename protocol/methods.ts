@@ -124,6 +124,8 @@ export interface DaemonStatus {
   readonly runs: readonly RunStatus[];
   readonly runsServed: number;
   readonly memory: { readonly rss: number; readonly heapUsed: number };
+  /** How late the event loop was while runs were in progress, in ms; undefined before any (R57). */
+  readonly eventLoop?: { readonly p99Ms: number; readonly maxMs: number; readonly samples: number } | undefined;
   /** Time without work after which the daemon leaves; 0 is never. */
   readonly idleExitMs: number;
   /** Where it answers over HTTP, when the settings ask for that: a socket, and a URL if also a port. `error` when that was not possible. */

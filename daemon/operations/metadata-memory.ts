@@ -8,6 +8,7 @@ import { createLruMap } from "../std/lru-map.ts";
 export interface MetadataMemory {
   /** The header fields of a wheel's metadata (no description), from memory or from the index. */
   fields(file: ProjectFile, index: PackageIndex, call: Call): Promise<CoreMetadata> | CoreMetadata;
+  clear(): void;
   /** How often they came from memory. */
   readonly hits: number;
 }
@@ -23,6 +24,7 @@ export function createMetadataMemory(): MetadataMemory {
   };
   let hits = 0;
   return {
+    clear: () => known.clear(),
     get hits() {
       return hits;
     },

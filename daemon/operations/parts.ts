@@ -33,6 +33,8 @@ export interface Caches {
   readonly tidy: () => Promise<void>;
   /** How much the answers of indexes take: files of the database and rows in it. */
   answers(): { readonly location: string; readonly bytes: number; readonly pages: number; readonly texts: number };
+  /** Forgets what it keeps in memory and can read again from its files. */
+  forget(): void;
   /** Forgets all answers of indexes; gives how many there were. */
   forgetAnswers(): number;
 }

@@ -19,6 +19,7 @@ export interface ResolutionMemory {
     call: Call,
     resolve: (ports: ResolverPorts, call: Call) => Promise<Resolution>,
   ): Promise<Resolution>;
+  clear(): void;
   /** How often a known one held. */
   readonly counts: HitCounter["counts"];
 }
@@ -102,6 +103,7 @@ export function createResolutionMemory(): ResolutionMemory {
   };
 
   return {
+    clear: () => kept.clear(),
     get counts() {
       return counter.counts;
     },

@@ -34,6 +34,8 @@ export interface InstalledModel {
   scan(folders: readonly string[]): InstalledSet;
   /** What an environment sees: {@link InstalledModel.scan} of its search path. */
   installed(environment: Pick<Environment, "searchPath">): InstalledSet;
+  /** Forgets everything; the next scan reads anew. */
+  clear(): void;
 }
 
 /** An info folder and the stamp of the file that its {@link Installed} was read from. */
@@ -109,7 +111,11 @@ export function createInstalledModel(clock: () => number): InstalledModel {
     forgetOldest(sets, MAX_SETS);
     return set;
   };
-  return { scan, installed: (environment) => scan(environment.searchPath) };
+  const clear = (): void => {
+    folders.clear();
+    sets.clear();
+  };
+  return { scan, installed: (environment) => scan(environment.searchPath), clear };
 }
 
 /** Where a folder stands: on the search path, or at the end of an `.egg-link` file. */

@@ -8,13 +8,20 @@ import { createHandlers, type Queries } from "./handlers.ts";
 import { createLifecycle, type End, type Lifecycle } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
 import { readLastLines } from "./log-file.ts";
+import type { LoopDelay } from "./loop-delay.ts";
+import { createRest, type RestParts } from "./rest.ts";
 import type { Peer } from "./rpc.ts";
 import { createRuns, type Runs } from "./runs.ts";
 import { createNotices, serveConnection, type Transport } from "./serve-connection.ts";
 import { describeDaemon, type StatusParts } from "./status.ts";
 
 /** What a daemon is made of; everything of the outside world is a parameter. */
-export interface DaemonServerParts extends StatusParts, Pick<DoctorParts, "process" | "settingsFault"> {
+export interface DaemonServerParts
+  extends Omit<StatusParts, "eventLoop">,
+    Pick<DoctorParts, "process" | "settingsFault"> {
+  readonly loopDelay: LoopDelay;
+  /** What is given back when no run is in progress; undefined for a program that ends with its run. */
+  readonly rest: Omit<RestParts, "retire"> | undefined;
   readonly secret: Secret;
   readonly namespace: Namespace;
   readonly program: () => Promise<Program>;
@@ -72,13 +79,24 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
     log: parts.log,
     elapsed: parts.elapsed,
     spillFolder: parts.spillFolder,
-    changed: () => lifecycle.changed(),
+    changed: () => {
+      lifecycle.changed();
+      workChanged(runs.list().length);
+    },
   });
+  const rest =
+    parts.rest === undefined
+      ? undefined
+      : createRest({ ...parts.rest, retire: (reason) => retire({ reason, successor: true }) });
+  const workChanged = watchWork([parts.loopDelay, ...(rest === undefined ? [] : [rest])]);
   const lifecycle: Lifecycle = createLifecycle({
     idleExitMs: parts.idleExitMs,
     connections: () => peers.size,
     runs: () => runs.list().length,
-    unreachable: parts.unreachable,
+    unreachable: (end) => {
+      rest?.stop();
+      parts.unreachable(end);
+    },
     cancelRuns: (reason) =>
       runs.cancelAll(cutShort(`The pipd daemon is ending (${reason}) and has cancelled this command.`)),
     over: (reason, stuck) => {
@@ -96,7 +114,10 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
     lifecycle.retire(end, graceMs);
   };
   const status = (): Promise<DaemonStatus> =>
-    describeDaemon(parts, runs, { connections: peers.size, retiring: lifecycle.retiring });
+    describeDaemon({ ...parts, eventLoop: parts.loopDelay.read }, runs, {
+      connections: peers.size,
+      retiring: lifecycle.retiring,
+    });
   const handlers = createHandlers({
     runs,
     queries: parts.queries,
@@ -139,6 +160,19 @@ export function createDaemonServer(parts: DaemonServerParts): DaemonServer {
       });
       return peer;
     },
+  };
+}
+
+/** Tells when work begins where there was none, and when the last has ended; to be called with the number of runs. */
+function watchWork(watchers: readonly { busy(): void; idle(): void }[]): (runs: number) => void {
+  let isBusy = false;
+  return (runs) => {
+    if (runs > 0 === isBusy) return;
+    isBusy = runs > 0;
+    for (const watcher of watchers) {
+      if (isBusy) watcher.busy();
+      else watcher.idle();
+    }
   };
 }
 

@@ -98,6 +98,7 @@ const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
       runs: list(ref("Run")),
       runsServed: count,
       memory: shape<DaemonStatus["memory"]>({ rss: count, heapUsed: count }),
+      eventLoop: shape<NonNullable<DaemonStatus["eventLoop"]>>({ p99Ms: number, maxMs: number, samples: count }),
       idleExitMs: count,
       http: shape<NonNullable<DaemonStatus["http"]>>({ socket: text, url: text, error: text }, [
         "socket",
@@ -107,7 +108,7 @@ const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
       program: ref("Program"),
       text,
     },
-    ["startReason", "previous", "http", "program"],
+    ["startReason", "previous", "eventLoop", "http", "program"],
   ),
 };
 

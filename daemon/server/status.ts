@@ -14,6 +14,7 @@ export interface StatusParts {
   readonly startReason?: string;
   readonly previous?: PreviousDaemon;
   readonly memory: () => DaemonStatus["memory"];
+  readonly eventLoop: () => DaemonStatus["eventLoop"];
   readonly idleExitMs: number;
   readonly http: () => DaemonStatus["http"];
   /** Undefined until the program is loaded. */
@@ -47,6 +48,7 @@ export async function describeDaemon(
     runs: runs.list().map((run) => describeRun(run, parts, observation)),
     runsServed: runs.served,
     memory: { rss, heapUsed },
+    ...(parts.eventLoop() === undefined ? {} : { eventLoop: parts.eventLoop() }),
     idleExitMs: parts.idleExitMs,
     ...(http === undefined ? {} : { http }),
     ...(program === undefined ? {} : { program }),

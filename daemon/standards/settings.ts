@@ -18,6 +18,8 @@ export interface Settings {
   readonly workers: number;
   /** Bytes that unpacked wheels may take in the store before the least recently used ones are removed. */
   readonly storeLimit: number;
+  /** Bytes of memory above which the daemon makes place for a new one when it is idle; 0 for never. */
+  readonly memoryLimit: number;
   readonly linkMode: LinkMode;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   /** Whether the daemon answers questions over HTTP on a socket in its folder. */
@@ -33,6 +35,7 @@ export const DEFAULT_SETTINGS: Settings = {
   concurrency: 5,
   workers: 0,
   storeLimit: 20e9,
+  memoryLimit: 512e6,
   linkMode: "auto",
   logLevel: "info",
   http: false,
@@ -67,6 +70,8 @@ const measure =
     return factor === undefined ? { expected } : { value: Math.round(Number(parts?.[1]) * factor) };
   };
 
+const SIZES = { B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
+
 const READERS: Readonly<Record<string, readonly [keyof Settings, Read]>> = {
   daemon: ["daemon", flag],
   "idle-timeout": [
@@ -76,10 +81,8 @@ const READERS: Readonly<Record<string, readonly [keyof Settings, Read]>> = {
   "drain-timeout": ["drainTimeout", measure('seconds, or a duration as "90s", "2m"', { s: 1, m: 60, h: 3600 })],
   concurrency: ["concurrency", whole(1, 64)],
   workers: ["workers", whole(0, 64)],
-  "store-limit": [
-    "storeLimit",
-    measure('bytes, or a size as "500MB", "20GB"', { B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }),
-  ],
+  "store-limit": ["storeLimit", measure('bytes, or a size as "500MB", "20GB"', SIZES)],
+  "memory-limit": ["memoryLimit", measure('bytes, or a size as "512MB" (0: no limit)', SIZES)],
   "link-mode": ["linkMode", choice("auto", "hardlink", "copy")],
   "log-level": ["logLevel", choice("debug", "info", "warn", "error")],
   http: ["http", flag],

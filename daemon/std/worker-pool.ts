@@ -16,6 +16,8 @@ export interface WorkerPool {
    * @throws PipdError "worker-crashed" when the thread ended without an answer; the pool itself goes on.
    */
   run<Result>(task: WorkerTask, transfer?: readonly Transferable[], signal?: AbortSignal): Promise<Result>;
+  /** Ends the threads that have nothing to do, ahead of their time. */
+  rest(): Promise<void>;
   /** Ends all threads; unfinished tasks are rejected with PipdError "worker-pool-closed". */
   close(): Promise<void>;
 }
@@ -28,6 +30,9 @@ export interface WorkerPoolOptions {
   /** Milliseconds after which a thread without work is ended. */
   readonly idleMs: number;
 }
+
+/** More than any honest wheel or page needs; without a limit of its own a thread could take what the whole process may have. */
+const HEAP_MB = 512;
 
 interface Job {
   readonly task: WorkerTask;
@@ -120,6 +125,10 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         signal?.removeEventListener("abort", onAbort);
       }
     },
+    async rest() {
+      const idle = [...pool.threads].filter((thread) => thread.job === undefined);
+      await Promise.all(idle.map((thread) => end(thread, undefined)));
+    },
     async close() {
       pool.closed = true;
       for (const job of pool.queue.splice(0)) job.reject(poolClosed());
@@ -137,7 +146,8 @@ function dispatch(pool: Pool, job: Job): void {
 }
 
 function start(pool: Pool): Thread {
-  const worker = new Worker(pool.options.file, { env: {}, execArgv: [], name: "pipd-worker" });
+  const resourceLimits = { maxOldGenerationSizeMb: HEAP_MB };
+  const worker = new Worker(pool.options.file, { env: {}, execArgv: [], name: "pipd-worker", resourceLimits });
   const thread: Thread = { worker, job: undefined, idleTimer: undefined, ending: undefined };
   let crash: unknown;
   worker.on("message", (answer: Answer) => {

@@ -15,6 +15,7 @@ export interface ManifestMemory {
   /** Drops the oldest ones beyond the bound, but never the one just set. */
   set(entry: RememberedWheel): void;
   delete(sha256: string): void;
+  clear(): void;
 }
 
 export function createManifestMemory(maxFiles: number): ManifestMemory {
@@ -45,5 +46,9 @@ export function createManifestMemory(maxFiles: number): ManifestMemory {
       }
     },
     delete: (sha256) => void take(sha256),
+    clear() {
+      entries.clear();
+      files = 0;
+    },
   };
 }

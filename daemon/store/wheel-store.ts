@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { type BigIntStats, mkdtempSync, renameSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { type BigIntStats, mkdtempSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { errnoOf } from "../std/errors.ts";
-import { ensurePrivateFolder, writeNewFile } from "../std/files.ts";
+import { ensurePrivateFolder } from "../std/files.ts";
 import { processMark, stateOfProcess } from "../std/process-mark.ts";
 import { findLocalHash, rememberLocalHash } from "./local-hashes.ts";
 import { createManifestMemory, type ManifestMemory } from "./manifest-memory.ts";
@@ -73,6 +73,8 @@ export interface WheelStore {
   sweep(): Promise<void>;
   /** Removes what killed processes left, and reads three folders for it. */
   recover(): Promise<void>;
+  /** Forgets the manifests in memory. */
+  forget(): void;
   /** The archive hash remembered for a local wheel file that has not changed since, or undefined. `path` is absolute. */
   localHash(file: BigIntStats, path: string): string | undefined;
   /** Remembers the hash of a local file. `file` is its stat from before it was read; a file changed in the last 100 ms is not trusted. */
@@ -144,6 +146,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
     shrink: (maxBytes) => removeWheels(place, victimsOf(place, maxBytes)),
     sweep: () => sweepStore(place),
     recover: () => recoverStore(place),
+    forget: () => place.memory.clear(),
     localHash: (file, path) => findLocalHash(place.records, file, path, clock()),
     rememberLocalHash: (file, path, sha256) => rememberLocalHash(place.records, file, path, clock(), sha256),
   };
@@ -196,8 +199,9 @@ function createStage({ root, stages }: Place): string {
 async function addWheel(place: Place, stage: string, manifest: WheelManifest): Promise<StoredWheel> {
   const target = folderOf(place, manifest.sha256);
   try {
-    ensurePrivateFolder(dirname(target));
-    writeNewFile(join(stage, MANIFEST_NAME), Buffer.from(renderManifest(manifest)), 0o600);
+    // Off the event loop: a hundred wheels may come at once, and a busy disk takes its time for each (R57).
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    await writeFile(join(stage, MANIFEST_NAME), renderManifest(manifest), { flag: "wx", mode: 0o600 });
   } catch (error) {
     throw storeUnwritable(place.root, error);
   }
@@ -217,7 +221,7 @@ async function addWheel(place: Place, stage: string, manifest: WheelManifest): P
 /** True when something stood there already. */
 async function moveWheel({ root }: Place, stage: string, target: string): Promise<boolean> {
   try {
-    renameSync(stage, target);
+    await rename(stage, target);
     return false;
   } catch (error) {
     if (["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(errnoOf(error) ?? "")) return true;

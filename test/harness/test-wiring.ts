@@ -2,9 +2,13 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { createWorkerPool, type WorkerPool } from "../../daemon/std/worker-pool.ts";
 import { createEnvironmentLocks } from "../../daemon/store/environment-lock.ts";
-import type { WiringParts } from "../../daemon/wiring.ts";
+import type { Wired, WiringParts } from "../../daemon/wiring.ts";
 import type { Program, RunInput } from "../../protocol/program.ts";
+
+let pool: WorkerPool | undefined;
 
 type TestCommand = (run: RunInput, args: readonly string[], parts: WiringParts) => Promise<number>;
 
@@ -119,6 +123,18 @@ const COMMANDS: Readonly<Record<string, TestCommand>> = {
     );
     return 0;
   },
+  /** Has a worker thread do one of the things that pool-worker.ts knows. */
+  worker: async (run, [kind = "", ms], { programFolder }) => {
+    pool ??= createWorkerPool({
+      size: 2,
+      file: pathToFileURL(join(programFolder, "../../test/std/pool-worker.ts")),
+      idleMs: 10_000,
+    });
+    run.output(1, "handed over\n");
+    await pool.run({ kind, ...(ms === undefined ? {} : { ms: Number(ms) }) }, [], run.signal);
+    run.output(1, "done\n");
+    return 0;
+  },
   /** A program started for the caller sees the caller's world. */
   child: async (run) => {
     const { cwd, env } = run.session;
@@ -139,9 +155,7 @@ const UNUSED_CACHES = {
 };
 
 /** In the place of daemon/wiring.ts: the rest of the daemon with these commands. */
-export async function wire(
-  parts: WiringParts,
-): Promise<Awaited<ReturnType<typeof import("../../daemon/wiring.ts").wire>>> {
+export async function wire(parts: WiringParts): Promise<Wired> {
   const program: Program = {
     run: async (run) => {
       const [name = "", ...args] = run.argv;
@@ -165,5 +179,5 @@ export async function wire(
     waitingFor: () => undefined,
     status: async () => ({ environments: [], caches: UNUSED_CACHES, indexes: [], hosts: [] }),
   };
-  return { program, queries, observation };
+  return { program, queries, observation, endThreads: async () => {}, dropCaches: () => {} };
 }

@@ -212,6 +212,27 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     tests: ["client/lost.test.ts", "install/killed.test.ts", "scenarios/killed.test.ts", "deep/kill.deep.ts"],
     differs: "Old or new holds for the whole command, not only per distribution.",
   },
+  57: {
+    says: "heavy or crash-prone work runs in threads and processes of its own, and the event loop stays free",
+    tests: ["server/resources.test.ts", "deep/resources.deep.ts"],
+    differs:
+      "Unpacking, linking of many files, large pages and byte code leave the main thread. The resolver stays on it: it waits for pages most of the time, " +
+      "gives the loop its turn every 10 ms of solving, and its memory is what makes the next resolution fast. The bound of 50 ms is held in the long " +
+      "round; the short one, beside other tests, only sees to it that nothing blocks for good.",
+  },
+  58: {
+    says: "above a soft limit of memory for a minute an idle daemon makes place; commands do not make it grow",
+    tests: ["server/rest.test.ts", "server/resources.test.ts", "deep/resources.deep.ts"],
+    differs:
+      "The growth of at most a tenth is measured over a thousand commands after a hundred, in the long round; the short one has a hundred after thirty, " +
+      "when the heap has not settled yet, and allows a fifth. The hard limit is the unit's MemoryMax.",
+  },
+  59: {
+    says: "an idle daemon hardly wakes, and is small, also after large work",
+    tests: ["server/rest.test.ts", "server/resources.test.ts", "deep/resources.deep.ts"],
+    differs:
+      "After large work it is small again half a minute later: until then what it has read is worth more than the memory.",
+  },
   60: {
     says: "a private log, rotated 5 x 5 MB, that can be followed; a doctor with a verdict and a file without credentials",
     tests: ["server/log.test.ts", "server/doctor.test.ts"],
@@ -225,6 +246,13 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   62: {
     says: "a runtime folder that was removed: the daemon leaves, the next starts fresh",
     tests: ["deep/start-race.deep.ts", "server/stale.test.ts"],
+  },
+  63: {
+    says: "nothing is asked for in the background",
+    tests: ["server/resources.test.ts", "deep/resources.deep.ts"],
+    differs:
+      "There is no background refresh: what goes on after a command is byte code, trash and the trimming of the store, all of it without the network. " +
+      "So no index is asked unless a command asks it, metered or not.",
   },
   69: {
     says: "a socket that systemd hands over is used as it is; the wrong process or count is fatal",

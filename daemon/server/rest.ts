@@ -1,0 +1,105 @@
+import type { Log } from "./log.ts";
+
+/** What a daemon that has nothing to do gives back. */
+export interface Rest {
+  /** A run has begun where there was none. */
+  busy(): void;
+  /** The last run has ended. */
+  idle(): void;
+  /** No more rest: the daemon ends. */
+  stop(): void;
+}
+
+export interface RestParts {
+  /** Bytes of memory that the process has from the system. */
+  readonly rss: () => number;
+  /** Bytes above which an idle daemon is not (R59): work has left something behind. */
+  readonly restingBytes: number;
+  /** Bytes above which the daemon makes place for another (R58); 0 for never. */
+  readonly limitBytes: number;
+  /** How long it is idle before threads and garbage go, before caches go, and how long it may be above the limit, in milliseconds. */
+  readonly times: { readonly garbageMs: number; readonly cachesMs: number; readonly limitMs: number };
+  /** Monotonic ms. */
+  readonly elapsed: () => number;
+  /** Ends the threads that have nothing to do. */
+  readonly endThreads: () => Promise<void>;
+  /** Forgets what can be read again. */
+  readonly dropCaches: () => void;
+  /** A complete garbage collection. */
+  readonly collect: () => void;
+  /** Ends this daemon, so that the next command starts another. */
+  readonly retire: (reason: string) => void;
+  readonly log: Log;
+}
+
+export const REST_TIMES: RestParts["times"] = { garbageMs: 5000, cachesMs: 30_000, limitMs: 60_000 };
+
+/** Bytes. */
+const WORTHWHILE = 5e6;
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+
+/**
+ * Makes an idle daemon small again after large work: first threads and garbage, a while later the caches, each only if it takes more than an idle
+ * daemon should. One that stays above the limit for a minute, all that included, makes place for another (R58). A daemon that is small has no timer.
+ */
+export function createRest(parts: RestParts): Rest {
+  const { rss, restingBytes, limitBytes, times, elapsed, log } = parts;
+  const timers = new Set<NodeJS.Timeout>();
+  let overSince: number | undefined;
+  let ended = false;
+  let resting = false;
+  /** What was left the last time that all was given back: only what has come since is worth the effort again. */
+  let least = 0;
+  const isLarge = (): boolean => rss() > Math.max(restingBytes, least + WORTHWHILE);
+  const later = (ms: number, work: () => Promise<void>): void => {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      void work().catch((error: unknown) => log.error({ error: String(error) }, "rest failed"));
+    }, ms);
+    timers.add(timer.unref());
+  };
+  const clear = (): void => {
+    resting = false;
+    for (const timer of timers) clearTimeout(timer);
+    timers.clear();
+  };
+  const giveBack = async (what: string, work: () => Promise<void> | void): Promise<void> => {
+    const before = rss();
+    if (!isLarge()) return;
+    await work();
+    parts.collect();
+    log.info({ what, before: megabytes(before), after: megabytes(rss()) }, "gave memory back");
+  };
+  const giveAllBack = (): Promise<void> =>
+    giveBack("caches", async () => {
+      await parts.endThreads();
+      parts.dropCaches();
+    }).then(() => {
+      least = rss();
+    });
+  const isOver = (): boolean => limitBytes > 0 && rss() > limitBytes;
+  const enforce = async (): Promise<void> => {
+    if (!isOver()) return;
+    await giveAllBack();
+    if (isOver() && resting)
+      parts.retire(`it used ${megabytes(rss())} of memory, and memory-limit is ${megabytes(limitBytes)}`);
+  };
+  return {
+    busy: clear,
+    idle: () => {
+      clear();
+      if (ended) return;
+      resting = true;
+      overSince = isOver() ? (overSince ?? elapsed()) : undefined;
+      if (overSince !== undefined) later(Math.max(0, overSince + times.limitMs - elapsed()), enforce);
+      if (!isLarge()) return;
+      later(times.garbageMs, () => giveBack("garbage", parts.endThreads));
+      later(times.cachesMs, giveAllBack);
+    },
+    stop: () => {
+      ended = true;
+      clear();
+    },
+  };
+}

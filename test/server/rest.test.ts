@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createRest, type Rest } from "../../daemon/server/rest.ts";
+
+const MB = 1e6;
+const TIMES = { garbageMs: 20, cachesMs: 60, limitMs: 120 };
+
+/** A process whose memory goes down by what is given back. */
+function createProcess(rss: number, { garbage, caches }: { readonly garbage: number; readonly caches: number }) {
+  const done: string[] = [];
+  let droppable = { garbage: garbage * MB, caches: caches * MB };
+  let pending = 0;
+  const process = {
+    rss: rss * MB,
+    done,
+    rest: undefined as unknown as Rest,
+  };
+  process.rest = createRest({
+    rss: () => process.rss,
+    restingBytes: 90 * MB,
+    limitBytes: 500 * MB,
+    times: TIMES,
+    elapsed: () => performance.now(),
+    endThreads: async () => void done.push("threads"),
+    dropCaches: () => {
+      done.push("caches");
+      pending = droppable.caches;
+      droppable = { ...droppable, caches: 0 };
+    },
+    collect: () => {
+      done.push("collect");
+      process.rss -= droppable.garbage + pending;
+      droppable = { ...droppable, garbage: 0 };
+      pending = 0;
+    },
+    retire: (reason) => void done.push(reason),
+    log: { info: () => {}, warn: () => {}, error: (facts) => assert.fail(JSON.stringify(facts)) },
+  });
+  return process;
+}
+
+void describe("an idle daemon", { concurrency: 8 }, () => {
+  test("R59 gives garbage back soon and caches later, and only while it is large", async () => {
+    const large = createProcess(200, { garbage: 50, caches: 70 });
+    large.rest.idle();
+    await sleep(300);
+    assert.deepEqual(large.done, ["threads", "collect", "threads", "caches", "collect"]);
+    const garbage = createProcess(200, { garbage: 120, caches: 50 });
+    garbage.rest.idle();
+    await sleep(300);
+    assert.deepEqual(garbage.done, ["threads", "collect"], "what is small again keeps its caches");
+    const small = createProcess(80, { garbage: 10, caches: 10 });
+    small.rest.idle();
+    await sleep(300);
+    assert.deepEqual(small.done, []);
+  });
+
+  test("R59 does nothing while runs are in progress, and not again for what cannot be given back", async () => {
+    const working = createProcess(200, { garbage: 50, caches: 70 });
+    working.rest.idle();
+    working.rest.busy();
+    await sleep(300);
+    assert.deepEqual(working.done, []);
+    const stuck = createProcess(200, { garbage: 0, caches: 0 });
+    stuck.rest.idle();
+    await sleep(300);
+    const first = stuck.done.length;
+    stuck.rest.busy();
+    stuck.rest.idle();
+    await sleep(300);
+    assert.equal(stuck.done.length, first);
+  });
+
+  test("R58 makes place for another when it stays above the limit, all given back", async () => {
+    const leaking = createProcess(700, { garbage: 10, caches: 10 });
+    leaking.rest.idle();
+    await sleep(60);
+    assert.ok(!leaking.done.some((what) => what.startsWith("it used")), "not at once");
+    await sleep(400);
+    assert.deepEqual(leaking.done.at(-1), "it used 680 MB of memory, and memory-limit is 500 MB");
+  });
+
+  test("R58 stays when what can be given back is enough", async () => {
+    const large = createProcess(700, { garbage: 10, caches: 300 });
+    large.rest.idle();
+    await sleep(400);
+    assert.deepEqual(
+      large.done.filter((what) => what.startsWith("it used")),
+      [],
+    );
+  });
+
+  test("R58 counts the time above the limit over short runs, of which there is always one", async () => {
+    const leaking = createProcess(700, { garbage: 0, caches: 0 });
+    for (let round = 0; round < 12; round++) {
+      leaking.rest.idle();
+      await sleep(15);
+      leaking.rest.busy();
+    }
+    leaking.rest.idle();
+    await sleep(100);
+    assert.ok(
+      leaking.done.some((what) => what.startsWith("it used")),
+      leaking.done.join(),
+    );
+  });
+});
