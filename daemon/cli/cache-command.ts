@@ -1,6 +1,7 @@
 import { EXIT } from "../../protocol/errors.ts";
 import { formatSize } from "../operations/format-size.ts";
 import type { Caches } from "../operations/parts.ts";
+import { shellPattern } from "../standards/shell-pattern.ts";
 import type { CommandContext } from "./commands.ts";
 import { absolutePath } from "./paths.ts";
 import { textOption } from "./values.ts";
@@ -60,18 +61,8 @@ function printInfo(context: CommandContext, caches: Caches, args: readonly strin
 }
 
 function matching(caches: Caches, pattern: string): ReturnType<Caches["store"]["list"]> {
-  const glob = toExpression(pattern + (pattern.includes("-") ? "*.whl" : "-*.whl"));
-  return caches.store.list().filter((wheel) => glob.test(wheel.filename));
-}
-
-/** A shell pattern (`*`, `?`, `[...]`) as a regular expression over the whole name. */
-function toExpression(pattern: string): RegExp {
-  const source = pattern.replace(/\*+|\?|\[!?[^\]]+\]|[\\^$.+(){}|[\]]/g, (part) => {
-    if (part.startsWith("*")) return ".*";
-    if (part === "?") return ".";
-    return part.length > 2 && part.startsWith("[") ? part.replace(/^\[!/, "[^").replaceAll("\\", "\\\\") : `\\${part}`;
-  });
-  return new RegExp(`^${source}$`, "s");
+  const fits = shellPattern(pattern + (pattern.includes("-") ? "*.whl" : "-*.whl"));
+  return caches.store.list().filter(({ filename }) => fits(filename));
 }
 
 function printWheels(context: CommandContext, caches: Caches, args: readonly string[]): number {

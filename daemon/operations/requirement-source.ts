@@ -65,11 +65,12 @@ function splitMarker(text: string): { readonly body: string; readonly marker: st
 }
 
 function splitExtras(body: string): { readonly body: string; readonly extras: readonly string[] } {
-  const match = /^(.+)\[([^\]]*)\]$/.exec(body);
-  if (match === null) return { body, extras: [] };
+  const open = body.lastIndexOf("[");
+  const list = body.slice(open + 1, -1);
+  if (open < 1 || !body.endsWith("]") || list.includes("]")) return { body, extras: [] };
   return {
-    body: match[1]!,
-    extras: match[2]!
+    body: body.slice(0, open),
+    extras: list
       .split(",")
       .map((extra) => extra.trim())
       .filter((extra) => extra !== ""),
