@@ -152,6 +152,8 @@ export function unknownCommandText(name: string): string {
 
 /** The known command that a misspelt one probably means (a difference of at most a third of its letters), or undefined. */
 function similarCommand(name: string): string | undefined {
+  // Nothing that long is a slip of the fingers, and comparing takes names times length.
+  if (name.length > 40) return undefined;
   let best: { readonly name: string; readonly score: number } | undefined;
   for (const { name: known } of COMMANDS) {
     const score = 1 - distance(name.toLowerCase(), known) / Math.max(name.length, known.length);
