@@ -2,9 +2,12 @@ import { copyFileSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, sta
 import { dirname, join } from "node:path";
 import { errnoOf } from "../std/errors.ts";
 import { makePrivateFolder } from "../std/make-folder.ts";
+import { processMark, stateOfProcess } from "../std/process-mark.ts";
 
 /** A build that nobody has kept anew for this long is not in use any more. */
 const FORGOTTEN_MS = 30 * 24 * 3600 * 1000;
+/** In the name of a folder that is being filled, before the mark of its process. */
+const STAGE = ".stage-";
 
 /**
  * Keeps the files that a daemon reads while it works (worker threads, what Python and shells run) where no upgrade takes them away: what runs when another
@@ -19,7 +22,7 @@ export function keepBuild(buildFolder: string, keptFolder: string, id: string, n
     makePrivateFolder(keptFolder);
     forgetOthers(keptFolder, kept, now);
     if (statSync(kept, { throwIfNoEntry: false }) !== undefined) return kept;
-    const stage = `${kept}.${process.pid}`;
+    const stage = `${kept}${STAGE}${processMark()}`;
     rmSync(stage, { recursive: true, force: true });
     for (const name of filesToKeep(buildFolder)) {
       mkdirSync(dirname(join(stage, name)), { recursive: true, mode: 0o700 });
@@ -63,6 +66,9 @@ function publish(stage: string, kept: string): void {
 function forgetOthers(keptFolder: string, kept: string, now: number): void {
   for (const name of readdirSync(keptFolder)) {
     const path = join(keptFolder, name);
-    if (path !== kept && now - statSync(path).ctimeMs > FORGOTTEN_MS) rmSync(path, { recursive: true, force: true });
+    const mark = name.split(STAGE)[1];
+    if (mark !== undefined && stateOfProcess(mark) === "gone") rmSync(path, { recursive: true, force: true });
+    else if (path !== kept && now - statSync(path).ctimeMs > FORGOTTEN_MS)
+      rmSync(path, { recursive: true, force: true });
   }
 }

@@ -1,27 +1,27 @@
-import { cpSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "../..");
 
 /**
  * In the place of the worker's bundle: the same worker, whose thread ends in the middle of its work, as by a fault of its own, before that change of the
- * disk (of all threads together) whose number the file `fuse` beside it holds. It ends without an answer and without any cleaning up.
+ * disk (of all threads together) whose number the file at `fuse` holds. It ends without an answer and without any cleaning up.
  */
-const DYING = `
+const dying = (fuse: string): string => `
+const fuse = ${JSON.stringify(fuse)};
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
-const at = (name) => new URL(name, import.meta.url);
 const changing = ["chmodSync", "copyFileSync", "fchmodSync", "linkSync", "mkdirSync", "openSync", "renameSync", "rmSync", "utimesSync", "writeSync"];
 const { appendFileSync, existsSync, readFileSync, renameSync, statSync } = fs;
 let inside = false;
 /** Threads count together: each adds a byte. */
 const count = () => {
-  if (inside || !existsSync(at("fuse"))) return;
+  if (inside || !existsSync(fuse)) return;
   inside = true;
   try {
-    appendFileSync(at("fuse.count"), ".");
-    if (statSync(at("fuse.count")).size >= Number(readFileSync(at("fuse"), "utf8"))) {
-      renameSync(at("fuse"), at("fuse.burnt"));
+    appendFileSync(fuse + ".count", ".");
+    if (statSync(fuse + ".count").size >= Number(readFileSync(fuse, "utf8"))) {
+      renameSync(fuse, fuse + ".burnt");
       process.exit(1);
     }
   } catch {
@@ -37,7 +37,7 @@ for (const name of changing) {
   };
 }
 syncBuiltinESMExports();
-await import("./worker-whole.js");
+await import("./chunks/chunk-worker-whole.js");
 `;
 
 /** An installation of pipd in a folder whose worker threads can be made to die. Gives the program and the path of the fuse. */
@@ -46,9 +46,12 @@ export function installWithDyingWorkers(folder: string): { readonly program: str
   mkdirSync(build, { recursive: true });
   for (const name of ["client.cjs", "daemon.js", "worker.js", "build-id", "chunks", "assets"])
     cpSync(join(ROOT, ".build", name), join(build, name), { recursive: true });
-  renameSync(join(build, "worker.js"), join(build, "worker-whole.js"));
-  writeFileSync(join(build, "worker.js"), DYING);
+  const whole = readFileSync(join(build, "worker.js"), "utf8").replaceAll(/(["'])\.\/chunks\//g, "$1./");
+  // A daemon keeps the chunks of its workers, wherever its build goes.
+  writeFileSync(join(build, "chunks/chunk-worker-whole.js"), whole);
+  const fuse = join(folder, "fuse");
+  writeFileSync(join(build, "worker.js"), dying(fuse));
   cpSync(join(ROOT, "client/pipd"), join(folder, "client/pipd"));
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  return { program: join(folder, "client/pipd"), fuse: join(build, "fuse") };
+  return { program: join(folder, "client/pipd"), fuse };
 }

@@ -308,6 +308,7 @@ async function leavesNothing({ sandbox, root, program }: KillingOptions, at: str
     ...namesBelow(join(sandbox.cache, "partial")),
     ...namesBelow(join(sandbox.runtime, "locks")),
     ...namesBelow(sandbox.runtime).flatMap((folder) => strayInRuntime(join(sandbox.runtime, folder))),
+    ...namesBelow(join(sandbox.state, "builds")).filter((name) => name.includes(".stage-")),
     ...namesBelow(join(sandbox.folder, "tmp")),
   ];
   let found = leftovers();
