@@ -7,6 +7,7 @@ import { errnoOf, PipdError } from "../std/errors.ts";
 import { pathOfFileUrl } from "../std/file-url.ts";
 import { createHitCounter, type HitCounter } from "../std/hit-counter.ts";
 import { nextTurn } from "../std/next-turn.ts";
+import { osHint } from "../std/os-hint.ts";
 import { createSingleFlight } from "../std/single-flight.ts";
 import type { WorkerPool } from "../std/worker-pool.ts";
 import { type StoredWheel, storeUnwritable } from "../store/wheel-folder.ts";
@@ -159,6 +160,11 @@ async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<
     return wheel;
   } catch (error) {
     await store.discard(stage).catch(() => {});
+    if (isReadFailure(error))
+      throw new PipdError("unreadable-file", `Could not read ${filename}: ${String(error)}`, {
+        hint: osHint("EIO") ?? "",
+        cause: error,
+      });
     throw isStoreFailure(error, stage) ? storeUnwritable(store.folder, error) : error;
   }
 }
@@ -166,10 +172,15 @@ async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<
 /** A failed write names no path and can only have been one of the stage; other failures are of the archive unless they name the stage. */
 function isStoreFailure(error: unknown, stage: string): boolean {
   const errno = errnoOf(error) ?? "";
-  if (["ENOSPC", "EDQUOT", "EROFS"].includes(errno)) return true;
-  return (
-    ["EACCES", "EPERM", "ENOENT"].includes(errno) && (error as NodeJS.ErrnoException).path?.startsWith(stage) === true
-  );
+  if (["ENOSPC", "EDQUOT", "EROFS", "EFBIG"].includes(errno)) return true;
+  const { path, syscall } = error as NodeJS.ErrnoException;
+  if (errno === "EIO") return syscall !== "read";
+  return ["EACCES", "EPERM", "ENOENT"].includes(errno) && path?.startsWith(stage) === true;
+}
+
+/** The archive cannot be read any more: its disk has a fault. */
+function isReadFailure(error: unknown): boolean {
+  return errnoOf(error) === "EIO" && (error as NodeJS.ErrnoException).syscall === "read";
 }
 
 async function orderOf(

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { errnoOf, PipdError } from "../std/errors.ts";
+import { osHint } from "../std/os-hint.ts";
 import { createDigests, mismatchOf } from "./digests.ts";
 import type { ProjectFile } from "./project-files.ts";
 import type { Downloaded } from "./reception.ts";
@@ -56,7 +57,9 @@ function copyFailure(path: string, destination: string, cause: unknown): PipdErr
 
 /** The PipdError "download-not-saved". */
 export function writeFailure(destination: string, cause: unknown): PipdError {
+  const hint = osHint(errnoOf(cause));
   return new PipdError("download-not-saved", `Could not write ${destination}: ${errnoOf(cause) ?? String(cause)}`, {
+    ...(hint === undefined ? {} : { hint }),
     cause,
   });
 }

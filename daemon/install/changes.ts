@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from "node:fs";
-import { PipdError } from "../std/errors.ts";
 import { realPathAsFarAsItExists } from "../std/real-path.ts";
 import type { FolderReader } from "./folder-reader.ts";
 import type { Journal } from "./journal.ts";
 import type { FolderWork } from "./link.ts";
 import type { FileWrite, LinkGroup } from "./link-shard.ts";
+import { unwritable } from "./os-error.ts";
 import type { Plan } from "./plan.ts";
 import { removalMoves } from "./removal-paths.ts";
 import type { InstallTarget } from "./target.ts";
@@ -86,7 +86,7 @@ function createPlaces(target: InstallTarget, moves: ReadonlySet<string>, folders
     if (kind === undefined) return { folder: path, missing: [path] };
     if (kind === "folder") return { folder: path, missing: [] };
     const real = kind === "folder-link" ? folders.real(path) : undefined;
-    if (real === undefined) throw inTheWay(path, "EEXIST");
+    if (real === undefined) throw unwritable("EEXIST", path);
     return { folder: real, missing: [] };
   };
   return find;
@@ -129,7 +129,7 @@ function clearWay(folder: string, names: readonly string[], moves: Set<string>, 
     const path = `${folder}/${name}`;
     const kind = entries?.get(name);
     if (kind === undefined || moves.has(path)) continue;
-    if (kind === "folder" || kind === "folder-link") throw inTheWay(path, "EISDIR");
+    if (kind === "folder" || kind === "folder-link") throw unwritable("EISDIR", path);
     moves.add(path);
   }
   const cache = `${folder}/__pycache__`;
@@ -161,33 +161,4 @@ function editedFile({ file, entries }: PthEdit): readonly FileWrite[] {
     if (index !== -1) lines.splice(index, 1);
   }
   return [{ path: file, content: Buffer.from(lines.join(""), "latin1"), mode: stats.mode & 0o7777 }];
-}
-
-const inTheWay = (path: string, errno: "EISDIR" | "EEXIST"): PipdError =>
-  new PipdError("environment-unwritable", osErrorText(errno, path));
-
-const MESSAGES: Readonly<Record<string, readonly [number: number, text: string]>> = {
-  EPERM: [1, "Operation not permitted"],
-  ENOENT: [2, "No such file or directory"],
-  EIO: [5, "Input/output error"],
-  EACCES: [13, "Permission denied"],
-  EBUSY: [16, "Device or resource busy"],
-  EEXIST: [17, "File exists"],
-  ENOTDIR: [20, "Not a directory"],
-  EISDIR: [21, "Is a directory"],
-  ETXTBSY: [26, "Text file busy"],
-  ENOSPC: [28, "No space left on device"],
-  EROFS: [30, "Read-only file system"],
-  EMLINK: [31, "Too many links"],
-  ENAMETOOLONG: [36, "File name too long"],
-  ENOTEMPTY: [39, "Directory not empty"],
-  EDQUOT: [122, "Disk quota exceeded"],
-};
-
-/** pip's words for a file system error while it changes an environment. */
-export function osErrorText(errno: string, path: string, adviseUser = false): string {
-  const [number, text] = MESSAGES[errno] ?? [undefined, errno];
-  const error = `Could not install packages due to an OSError: ${number === undefined ? "" : `[Errno ${number}] `}${text}: '${path}'`;
-  if (errno !== "EACCES") return error;
-  return `${error}\n${adviseUser ? "Consider using the `--user` option or check the permissions." : "Check the permissions."}`;
 }

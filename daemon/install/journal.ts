@@ -134,8 +134,16 @@ export function closeJournal(folder: string): void {
 
 /** Leaves a transaction that its own process could not roll back to whoever comes next, though the process lives. */
 export function abandonJournal(folder: string): void {
-  writeFileSync(join(folder, ABANDONED), "");
+  abandoned.add(folder);
+  try {
+    writeFileSync(join(folder, ABANDONED), "");
+  } catch {
+    // The disk is full: other processes learn of it when this one has ended.
+  }
 }
+
+/** By this process. */
+const abandoned = new Set<string>();
 
 /** The folders of transactions in a root whose process is gone or has given them up. */
 export function orphanedJournals(root: string): readonly string[] {
@@ -162,6 +170,6 @@ function entriesOf(folder: string): readonly string[] {
 
 /** Of a process in another container nothing is known; but it would hold the lock that whoever asks has. */
 function isOwned(folder: string): boolean {
-  if (entriesOf(folder).includes(ABANDONED)) return false;
+  if (abandoned.has(folder) || entriesOf(folder).includes(ABANDONED)) return false;
   return stateOfProcess(folder.slice(folder.lastIndexOf(PREFIX) + PREFIX.length)) === "running";
 }

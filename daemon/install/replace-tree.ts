@@ -2,7 +2,8 @@ import { cpSync, lstatSync, readdirSync, readFileSync, readlinkSync, renameSync,
 import type { ReplaceTree } from "../python/venv.ts";
 import { errnoOf } from "../std/errors.ts";
 import { isOwnEntry } from "../store/environment-lock.ts";
-import { createJournalFolder } from "./journal.ts";
+import { createJournalFolder, type Journal } from "./journal.ts";
+import { checkWritable } from "./os-error.ts";
 import { moveFile } from "./rollback.ts";
 import { discard, inTransaction } from "./transaction.ts";
 
@@ -20,26 +21,27 @@ interface Difference {
 export const replaceTree: ReplaceTree = async (root, { what, clear }, fill, call) => {
   const folder = createJournalFolder(root);
   const fresh = `${folder}/fresh`;
+  const inRoot = (path: string): string => `${root}/${path}`;
   let difference: Difference;
+  let journal: Journal;
   try {
     fill(fresh);
     difference = clear ? wholly(root, fresh) : differenceOf(root, fresh);
+    journal = {
+      what,
+      moves: difference.moves.map(inRoot),
+      createdFolders: difference.folders.map(inRoot),
+      createdFiles: difference.files.map(inRoot),
+      createdRoots: [],
+    };
+    checkWritable(journal);
   } catch (error) {
     await discard(folder);
     throw error;
   }
-  const { moves, folders, files } = difference;
-  const inRoot = (path: string): string => `${root}/${path}`;
-  const journal = {
-    what,
-    moves: moves.map(inRoot),
-    createdFolders: folders.map(inRoot),
-    createdFiles: files.map(inRoot),
-    createdRoots: [],
-  };
   await inTransaction(folder, journal, call.signal, () => {
-    for (const path of folders) moveFolder(`${fresh}/${path}`, inRoot(path));
-    for (const path of files) moveFile(`${fresh}/${path}`, inRoot(path));
+    for (const path of difference.folders) moveFolder(`${fresh}/${path}`, inRoot(path));
+    for (const path of difference.files) moveFile(`${fresh}/${path}`, inRoot(path));
   });
   await discard(folder);
 };

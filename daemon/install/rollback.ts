@@ -39,7 +39,12 @@ export function moveFile(from: string, to: string): void {
     utimesSync(part, stats.atimeMs / 1000, stats.mtimeMs / 1000);
   }
   renameSync(part, to);
-  rmSync(from);
+  try {
+    rmSync(from);
+  } catch (error) {
+    rmSync(to, { force: true });
+    throw error;
+  }
 }
 
 function keepOwner(path: string, { uid, gid }: Stats): void {

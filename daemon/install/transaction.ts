@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Call } from "../std/call.ts";
 import { errnoOf, PipdError } from "../std/errors.ts";
 import type { WorkerPool } from "../std/worker-pool.ts";
-import { type Changes, findChanges, osErrorText } from "./changes.ts";
+import { type Changes, findChanges } from "./changes.ts";
 import { createFolderReader, type FolderReader } from "./folder-reader.ts";
 import {
   abandonJournal,
@@ -23,6 +23,7 @@ import {
 import { chooseMethod, placeFiles } from "./link.ts";
 import { makeFolder, type ShardFailure } from "./link-shard.ts";
 import { folderMode } from "./modes.ts";
+import { checkWritable, unwritable } from "./os-error.ts";
 import type { Plan, WheelPlan } from "./plan.ts";
 import { expandFolder, moveExpanded, moveFile, rollBack } from "./rollback.ts";
 import type { InstallTarget } from "./target.ts";
@@ -120,6 +121,7 @@ function begin(plan: Plan, target: InstallTarget, options: ApplyOptions): Begun 
   const createdRoots = makeMissingFolders(target.root, target.umask, options);
   try {
     const changes = findChanges(plan, target, options.folders ?? createFolderReader());
+    inWords(options, target.root, () => checkWritable(changes));
     return { folder: inWords(options, target.root, () => createJournalFolder(target.root)), changes, createdRoots };
   } catch (error) {
     removeFolders(createdRoots);
@@ -328,9 +330,10 @@ function inPipsWords(error: unknown, path: string, { adviseUser }: ApplyOptions)
   const errno = errnoOf(error);
   if (errno === undefined || error instanceof PipdError) return error;
   const at = (error as NodeJS.ErrnoException).path ?? path;
-  return new PipdError("environment-unwritable", osErrorText(errno, at, adviseUser), { cause: error });
+  // The transaction's own files mean nothing to a person.
+  return unwritable(errno, at.includes("/.pipd-transaction-") ? path : at, { adviseUser, cause: error });
 }
 
 function shardError({ errno, path }: ShardFailure, { adviseUser }: ApplyOptions): PipdError {
-  return new PipdError("environment-unwritable", osErrorText(errno, path, adviseUser));
+  return unwritable(errno, path, { adviseUser });
 }

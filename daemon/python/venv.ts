@@ -18,6 +18,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from "node:pat
 import { pythonRepr } from "../standards/python-lines.ts";
 import type { Call } from "../std/call.ts";
 import { errnoOf, PipdError } from "../std/errors.ts";
+import { osHint } from "../std/os-hint.ts";
 import { processMark, stateOfProcess } from "../std/process-mark.ts";
 import { isOwnEntry } from "../store/environment-lock.ts";
 import { activationScripts } from "./activation.ts";
@@ -171,7 +172,11 @@ function existing(path: string): boolean {
 
 function notWritable(root: string, cause: unknown): PipdError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new PipdError("venv-not-writable", `Could not create the virtual environment ${root}: ${reason}`, { cause });
+  const hint = osHint(errnoOf(cause));
+  return new PipdError("venv-not-writable", `Could not create the virtual environment ${root}: ${reason}`, {
+    ...(hint === undefined ? {} : { hint }),
+    cause,
+  });
 }
 
 function draw(root: string, request: VenvRequest, call: Call): Blueprint {

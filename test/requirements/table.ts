@@ -209,7 +209,13 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   55: { says: "reading never waits", tests: ["scenarios/waiting.test.ts"] },
   56: {
     says: "killed at any point, an environment is the old or the new one after the next command",
-    tests: ["client/lost.test.ts", "install/killed.test.ts", "scenarios/killed.test.ts", "deep/kill.deep.ts"],
+    tests: [
+      "client/lost.test.ts",
+      "install/killed.test.ts",
+      "scenarios/killed.test.ts",
+      "scenarios/disk.test.ts",
+      "deep/kill.deep.ts",
+    ],
     differs: "Old or new holds for the whole command, not only per distribution.",
   },
   57: {
