@@ -6,13 +6,13 @@ export interface Mounts extends AsyncDisposable {
   /** Words before a command that runs it in this view. */
   readonly through: readonly string[];
   /** Where a path of the view is found from outside. */
-  seen(path: string): string;
+  readonly seen: (path: string) => string;
   /** An empty file system of so many bytes at a folder that exists. */
-  small(folder: string, bytes: number): void;
-  resize(folder: string, bytes: number): void;
+  readonly small: (folder: string, bytes: number) => void;
+  readonly resize: (folder: string, bytes: number) => void;
   /** A file or folder mounted over itself: it cannot be renamed, and with `readOnly` nothing in it can be changed. */
-  pin(path: string, readOnly: boolean): void;
-  unpin(path: string): void;
+  readonly pin: (path: string, readOnly: boolean) => void;
+  readonly unpin: (path: string) => void;
 }
 
 /** As root, or as a user who may make a namespace in which they are root. */

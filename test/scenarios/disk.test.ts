@@ -54,10 +54,10 @@ async function openPlace(
   };
 }
 
-const install = ({ root, wheels }: Place, version: string): readonly string[] => [
-  ...["--python", root, "install", "--no-compile", "--root-user-action", "ignore"],
-  ...["--no-index", "--find-links", wheels, `big==${version}`],
-];
+const install = ({ root, wheels }: Place, version: string): readonly string[] => {
+  const options = ["--no-compile", "--root-user-action", "ignore", "--no-index", "--find-links", wheels];
+  return ["--python", root, "install", ...options, `big==${version}`];
+};
 const venv = ({ root, python }: Place): readonly string[] => ["venv", "-p", python.executable, root];
 const works = ({ code, stderr }: Finished): void => assert.deepEqual([code, stderr], [0, ""]);
 
