@@ -1,5 +1,6 @@
 import type { DaemonSight, DoctorParams, DoctorResult } from "../protocol/doctor.ts";
 import { EXIT } from "../protocol/errors.ts";
+import { UnsafePlace } from "../protocol/runtime-folder.ts";
 import { describeCaller } from "./caller.ts";
 import {
   BUILD_FOLDER,
@@ -12,7 +13,8 @@ import {
 } from "./connection.ts";
 import { printLog } from "./daemon-log.ts";
 import type { Output } from "./output.ts";
-import { findPlaces, foldersWithoutDaemon, type Places } from "./places.ts";
+import { ForbiddenPlace, findPlaces, foldersWithoutDaemon, type Places } from "./places.ts";
+import { RemoteError } from "./rpc.ts";
 
 const USAGE = `Usage:
   pipd daemon start
@@ -180,8 +182,16 @@ async function seeDaemon(): Promise<DaemonSight> {
     running.close();
     return { state: "running", status };
   } catch (error) {
-    return { state: "unreachable", reason: (error as Error).message };
+    const code = codeOf(error);
+    return { state: "unreachable", reason: (error as Error).message, ...(code === undefined ? {} : { code }) };
   }
+}
+
+/** The name that protocol/errors.ts has for what keeps the daemon away. */
+function codeOf(error: unknown): string | undefined {
+  if (error instanceof UnsafePlace) return "unsafe-folder";
+  if (error instanceof ForbiddenPlace) return "sockets-forbidden";
+  return error instanceof RemoteError ? error.facts.code : undefined;
 }
 
 /** A daemon that takes longer to say how it is, is stuck. */

@@ -4,7 +4,8 @@ import type { DaemonStatus } from "./methods.ts";
 export type DaemonSight =
   | { readonly state: "running"; readonly status: DaemonStatus }
   | { readonly state: "stopped" }
-  | { readonly state: "unreachable"; readonly reason: string };
+  /** `code` of protocol/errors.ts, where one says what it is. */
+  | { readonly state: "unreachable"; readonly reason: string; readonly code?: string };
 
 export interface DoctorParams {
   /** The caller's, for interpreters and configuration. */

@@ -1,6 +1,7 @@
 import { accessSync, constants, readdirSync, realpathSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { DoctorParams } from "../../protocol/doctor.ts";
+import { errorMeaning } from "../../protocol/errors.ts";
 import { configurationLayers } from "../cli/configuration.ts";
 import { type Call, SILENT_REPORTER } from "../std/call.ts";
 import type { Look } from "./doctor-parts.ts";
@@ -13,7 +14,9 @@ export const checkDaemon: Look = ({ self, now }, { daemon, env }) => {
       name,
       state: "problem",
       text: `it cannot be used: ${daemon.reason}`,
-      hint: "Commands run without it as long as that lasts, or refuse where they could be deceived. The lines below say more.",
+      hint:
+        (daemon.code === undefined ? undefined : errorMeaning(daemon.code).remedy) ??
+        "Commands run without it as long as that lasts; the lines below say more. `pipd daemon stop --force` ends one that hangs.",
     };
   if (daemon.state === "stopped") {
     const off = env["PIPD_DAEMON"] || (env["CI"] ? "CI" : "");

@@ -21,8 +21,9 @@ export function errorFacts(error: unknown): {
 } {
   const code = error instanceof PipdError ? error.code : "internal-error";
   const message = redactSecrets(error instanceof Error ? error.message : String(error));
-  const hint = error instanceof PipdError && error.hint !== undefined ? { hint: redactSecrets(error.hint) } : {};
-  const { exit, rpc } = errorMeaning(code);
+  const { exit, rpc, remedy } = errorMeaning(code);
+  const said = error instanceof PipdError ? (error.hint ?? remedy) : remedy;
+  const hint = said === undefined ? {} : { hint: redactSecrets(said) };
   const facts = error instanceof RpcFailure ? error.facts : {};
   return { code: rpc, message, data: { code, exitCode: exit, ...hint, ...facts } };
 }

@@ -66,3 +66,25 @@ test("the README lists each error as the table has it", () => {
       expected.map(({ code, rpc, exit, meaning }) => `| \`${code}\` | ${rpc} | ${exit} | ${meaning} |`).join("\n"),
   );
 });
+
+test("what to do about the daemon's own failures is said in the table, and as the README has it", () => {
+  const rows = [...README.matchAll(/^\| `([a-z0-9-]+)` \| ([A-Z`][^|]+) \|$/gm)].map(([, code, remedy]) => [
+    code,
+    remedy,
+  ]);
+  const expected = Object.entries<ErrorMeaning>(ERRORS).flatMap(([code, { remedy }]) =>
+    remedy === undefined ? [] : [[code, remedy]],
+  );
+  assert.deepEqual(
+    rows,
+    expected,
+    `paste:\n${expected.map(([code, remedy]) => `| \`${code}\` | ${remedy} |`).join("\n")}`,
+  );
+  // What only a program that breaks the protocol can meet needs no advice for a person.
+  const forPrograms =
+    /^(?:parse-error|invalid-request|method-not-found|invalid-params|not-initialized|request-cancelled)$/;
+  const without = Object.entries<ErrorMeaning>(ERRORS)
+    .filter(([code, { rpc, remedy }]) => remedy === undefined && rpc !== COMMAND_FAILED && !forPrograms.test(code))
+    .map(([code]) => code);
+  assert.deepEqual(without, ["environment-locked"], "has its own: it depends on who holds the lock");
+});
