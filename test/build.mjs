@@ -50,23 +50,48 @@ async function bundleClient() {
   return outputFiles.map(({ contents }) => ["client.cjs", contents]);
 }
 
-async function bundleDaemon(plugins) {
+const DAEMON = { ...SHARED, format: "esm", external: ["better-sqlite3"], banner: { js: REQUIRE }, keepNames: true };
+
+/**
+ * Parts of the daemon that most of them never load. Each is bundled apart, with its own copy of what it needs: in the daemon's own bundle all that they
+ * have in common with the rest would become chunks, which every start would have to load one by one.
+ */
+const RARE = ["daemon/server/doctor.ts", "daemon/server/http.ts"];
+
+/** The rare parts, by their source: the name of the bundle and its content. */
+async function bundleRare() {
+  const bundles = RARE.map(async (entry) => {
+    const outdir = join(ROOT, ".build");
+    const entryNames = "chunks/[name]-[hash]";
+    const { outputFiles } = await build({ ...DAEMON, entryPoints: [entry], outdir, entryNames });
+    return [join(ROOT, entry), [outputFiles[0].path.slice(outdir.length + 1), outputFiles[0].contents]];
+  });
+  return new Map(await Promise.all(bundles));
+}
+
+/** Where the daemon loads a rare part, it loads its bundle. */
+const apart = (rare) => ({
+  name: "apart",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\/(?:doctor|http)\.ts$/ }, ({ path, resolveDir, kind }) => {
+      const bundle = kind === "dynamic-import" ? rare.get(join(resolveDir, path)) : undefined;
+      return bundle === undefined ? undefined : { path: `./${bundle[0]}`, external: true };
+    }),
+});
+
+async function bundleDaemon(rare, plugins) {
   const entryPoints = [{ in: "daemon/main.ts", out: "daemon" }];
   if (existsSync(join(ROOT, "daemon/worker.ts"))) entryPoints.push({ in: "daemon/worker.ts", out: "worker" });
   const outdir = join(ROOT, ".build");
   const { outputFiles } = await build({
-    ...SHARED,
+    ...DAEMON,
     entryPoints,
-    plugins,
-    format: "esm",
+    plugins: [apart(rare), ...plugins],
     splitting: true,
     outdir,
     chunkNames: "chunks/[name]-[hash]",
-    external: ["better-sqlite3"],
-    banner: { js: REQUIRE },
-    keepNames: true,
   });
-  return outputFiles.map(({ path, contents }) => [path.slice(outdir.length + 1), contents]);
+  return [...rare.values(), ...outputFiles.map(({ path, contents }) => [path.slice(outdir.length + 1), contents])];
 }
 
 /** The present id when the content is the same, so that a build that changes nothing restarts no daemon. */
@@ -114,11 +139,12 @@ function writeBuild(folder, files) {
 /** `--with-tests`: also the installation that test/client and test/server use; `--only-tests`: nothing else. */
 const flags = new Set(process.argv.slice(2));
 const client = await bundleClient();
-if (!flags.has("--only-tests")) writeBuild(join(ROOT, ".build"), [...client, ...(await bundleDaemon([]))]);
+const rare = await bundleRare();
+if (!flags.has("--only-tests")) writeBuild(join(ROOT, ".build"), [...client, ...(await bundleDaemon(rare, []))]);
 if (flags.has("--with-tests") || flags.has("--only-tests")) {
   // A second installation, complete with the entry script.
   const install = join(ROOT, ".build/test-install");
-  writeBuild(join(install, ".build"), [...client, ...(await bundleDaemon([testWiring]))]);
+  writeBuild(join(install, ".build"), [...client, ...(await bundleDaemon(rare, [testWiring]))]);
   cpSync(join(ROOT, "client/pipd"), join(install, "client/pipd"));
   cpSync(join(ROOT, "systemd"), join(install, "systemd"), { recursive: true });
   if (!existsSync(join(install, "node_modules")))

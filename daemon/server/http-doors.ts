@@ -7,6 +7,7 @@ import { writeFileAtomically } from "../std/files.ts";
 import type { HttpApp, HttpAppParts } from "./http.ts";
 import { type Door, openDoor } from "./listen.ts";
 import type { Log } from "./log.ts";
+import { errorFacts } from "./rpc-error.ts";
 
 /** Where the daemon answers over HTTP. */
 export interface HttpDoors {
@@ -15,7 +16,7 @@ export interface HttpDoors {
   close(): void;
 }
 
-export interface HttpDoorsParts extends Omit<HttpAppParts, "access"> {
+export interface HttpDoorsParts extends Omit<HttpAppParts, "access" | "describeError"> {
   readonly paths: Pick<DaemonPaths, "folder" | "http" | "httpToken">;
   readonly platform: string;
   readonly pid: number;
@@ -59,6 +60,7 @@ async function openHttpDoors(parts: HttpDoorsParts, port: number | undefined): P
     (loaded ??= import("./http.ts").then(({ createHttpApp }) =>
       createHttpApp({
         ...parts,
+        describeError: errorFacts,
         access: (viaPort) => (viaPort ? { hosts: hostsOf(url), token } : { hosts: ["localhost", "pipd"] }),
       }),
     ));
@@ -70,6 +72,7 @@ async function openHttpDoors(parts: HttpDoorsParts, port: number | undefined): P
     load().then(
       (app) => app.serve(socket, viaPort),
       (error: unknown) => {
+        loaded = undefined;
         log.error({ error: String(error) }, "the HTTP server could not be loaded");
         socket.destroy();
       },

@@ -3,12 +3,11 @@ import type { Socket } from "node:net";
 import fastify, { type FastifyError, type FastifyReply } from "fastify";
 import { errorMeaning } from "../../protocol/errors.ts";
 import type { DaemonStatus } from "../../protocol/methods.ts";
-import { PipdError } from "../std/errors.ts";
 import { type HttpAccess, refusalOf } from "./http-access.ts";
 import { openApiDocument, RPC_REQUEST } from "./http-api.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
-import { errorFacts } from "./rpc-error.ts";
+import type { errorFacts } from "./rpc-error.ts";
 
 export interface HttpAppParts {
   readonly version: string;
@@ -16,6 +15,8 @@ export interface HttpAppParts {
   readonly lifecycle: Pick<Lifecycle, "retiring">;
   /** Answers the methods that change nothing, and throws PipdError `method-not-found` for all others. */
   readonly query: (method: string, params: unknown, signal: AbortSignal) => Promise<unknown>;
+  /** An error as JSON-RPC has it. Handed in, because this file is a bundle of its own, in which the daemon's error classes are others. */
+  readonly describeError: typeof errorFacts;
   /** Who may come by the port, or by the socket. */
   readonly access: (viaPort: boolean) => HttpAccess;
 }
@@ -45,6 +46,8 @@ export async function createHttpApp(parts: HttpAppParts): Promise<HttpApp> {
     // Its own validation would turn 5 into "5" and drop what it does not know.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     bodyLimit: LONGEST_BODY,
+    // On a machine that is busy with other things the start may take its time.
+    pluginTimeout: 0,
     serverFactory: (handler) => {
       server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, handler);
       server.timeout = SILENCE_MS;
@@ -69,7 +72,7 @@ export async function createHttpApp(parts: HttpAppParts): Promise<HttpApp> {
   app.get("/openapi.json", () => document);
   app.post<{ Body: RpcBody }>("/v1/rpc", {
     schema: { body: RPC_REQUEST },
-    errorHandler: (error, _request, reply) => void sendRpcError(reply, error),
+    errorHandler: (error, _request, reply) => void sendRpcError(parts, reply, error),
     handler: ({ body }, reply) => answerRpc(parts, body, reply),
   });
   app.setNotFoundHandler((request, reply) =>
@@ -77,8 +80,10 @@ export async function createHttpApp(parts: HttpAppParts): Promise<HttpApp> {
   );
   app.setErrorHandler<FastifyError>((error, _request, reply) => {
     const status = error.statusCode ?? 500;
-    const code = status < 500 ? "invalid-request" : errorFacts(error).data.code;
-    return reply.code(status).send(errorBody(code ?? "internal-error", errorFacts(error).message));
+    const { message, data } = parts.describeError(error);
+    return reply
+      .code(status)
+      .send(errorBody(status < 500 ? "invalid-request" : (data.code ?? "internal-error"), message));
   });
   await app.ready();
   return {
@@ -101,15 +106,18 @@ async function answerRpc(parts: HttpAppParts, { id, method, params }: RpcBody, r
     return id === undefined ? reply.code(204).send() : { jsonrpc: "2.0", id, result };
   } catch (error) {
     // As JSON-RPC has it, nobody waits for what became of a notification.
-    return id === undefined ? reply.code(204).send() : { jsonrpc: "2.0", id, error: errorFacts(error) };
+    return id === undefined ? reply.code(204).send() : { jsonrpc: "2.0", id, error: parts.describeError(error) };
   }
 }
 
 /** A body that is no request of JSON-RPC: there is no id to answer to. */
-function sendRpcError(reply: FastifyReply, error: FastifyError): FastifyReply {
+function sendRpcError({ describeError }: HttpAppParts, reply: FastifyReply, error: FastifyError): FastifyReply {
   const status = error.statusCode ?? 500;
   const isJson = error.code !== "FST_ERR_CTP_INVALID_JSON_BODY" && !(error instanceof SyntaxError);
   const code = status >= 500 ? "internal-error" : isJson ? "invalid-request" : "parse-error";
-  const facts = errorFacts(new PipdError(code, error.message));
-  return reply.code(status).send({ jsonrpc: "2.0", id: null, error: { ...facts, code: errorMeaning(code).rpc } });
+  const { exit, rpc } = errorMeaning(code);
+  const message = describeError(error).message;
+  return reply
+    .code(status)
+    .send({ jsonrpc: "2.0", id: null, error: { code: rpc, message, data: { code, exitCode: exit } } });
 }

@@ -48,11 +48,12 @@ const rpc = (door: string | number, body: unknown): Promise<Answer> =>
 /** Starts the sandbox's daemon with lines added to its settings; gives what it says of itself once it serves HTTP as it was told. */
 async function startWith(sandbox: Sandbox, settings: string, program = TEST_PIPD): Promise<DaemonStatus> {
   appendFileSync(join(sandbox.config, "config.toml"), settings);
-  await startDaemon(sandbox, { program });
-  for (let waited = 0; waited < 10_000; waited += 20) {
+  for (const began = performance.now(); performance.now() - began < 30_000; await sleep(20)) {
+    // One with a short time for idleness may have left again on a busy machine.
+    await startDaemon(sandbox, { program });
     const status = await daemonStatus(sandbox, { program });
-    if (status?.http !== undefined || settings === "") return status!;
-    await sleep(20);
+    const isAsked = readFileSync(join(sandbox.config, "config.toml"), "utf8").includes("http");
+    if (status !== undefined && (status.http !== undefined || !isAsked)) return status;
   }
   throw new Error("HTTP was never served");
 }
@@ -163,17 +164,20 @@ void describe("the daemon over HTTP", { concurrency: 3 }, () => {
 
   test("questions over HTTP keep no daemon from leaving", async () => {
     await using sandbox = createSandbox();
-    writeFileSync(join(sandbox.config, "config.toml"), "idle-timeout = 4\n");
-    const { http, pid, logPath } = await startWith(sandbox, "http = true\n");
+    writeFileSync(join(sandbox.config, "config.toml"), "idle-timeout = 3\nhttp = true\n");
     let answered = 0;
-    const began = performance.now();
-    while (processesOf(sandbox.folder).includes(pid)) {
-      assert.ok(performance.now() - began < 60_000, `it never left: ${readFileSync(logPath, "utf8")}`);
-      answered += await ask(http?.socket ?? "", "/healthz").then(
-        () => 1,
-        () => 0,
-      );
-      await sleep(50);
+    // On a busy machine it may have left before it was asked anything.
+    for (let round = 0; round < 5 && answered === 0; round++) {
+      const { http, pid, logPath } = await startWith(sandbox, "");
+      const began = performance.now();
+      while (processesOf(sandbox.folder).includes(pid)) {
+        assert.ok(performance.now() - began < 60_000, `it never left: ${readFileSync(logPath, "utf8")}`);
+        answered += await ask(http?.socket ?? "/none", "/healthz").then(
+          () => 1,
+          () => 0,
+        );
+        await sleep(50);
+      }
     }
     assert.ok(answered > 0, `${answered} answers`);
   });
