@@ -197,7 +197,7 @@ async function writeBody(reception: Reception, { body }: HttpStream, total: numb
 const WRITE_AT_ONCE = 1024 * 1024;
 
 /** A body may have no length, and the file no size on its page: it ends here at the latest. Bytes. */
-const MOST_UNTOLD = 16 * 1024 * WRITE_AT_ONCE;
+const MOST_UNTOLD = 4 * 1024 * WRITE_AT_ONCE;
 
 function tooLong({ url, size }: ProjectFile): PipdError {
   const told = size === undefined ? "" : ` than the ${size} bytes that its index says`;

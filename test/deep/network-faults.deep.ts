@@ -5,6 +5,13 @@ import { createSandbox } from "../harness/sandbox.ts";
 import { faultCases, runFaultCase } from "../index/fault-run.ts";
 import { FAULTS } from "../index/network-faults.ts";
 
+/** Lengths are told by JSON pages alone, and half an HTML page can be read, an empty one, too. */
+const OF_JSON: ReadonlySet<string> = new Set([
+  "half a body that says it is all",
+  "an answer without an end",
+  "an empty answer",
+]);
+
 const WAYS: readonly { readonly title: string; readonly options?: RunOptions; readonly server?: IndexServerOptions }[] =
   [
     { title: "with a daemon" },
@@ -17,7 +24,7 @@ const WAYS: readonly { readonly title: string; readonly options?: RunOptions; re
 for (const { title, options = {}, server = {} } of WAYS) {
   test(`every fault of the network at every place, ${title}`, { concurrency: 4 }, async (t) => {
     await using sandbox = createSandbox();
-    const cases = faultCases(FAULTS, false);
+    const cases = faultCases(FAULTS, false).filter(({ fault }) => server.format !== "html" || !OF_JSON.has(fault.name));
     await Promise.all(cases.map((one) => t.test(one.title, () => runFaultCase(sandbox, one, options, server))));
   });
 }

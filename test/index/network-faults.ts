@@ -64,14 +64,18 @@ export const FAULTS: readonly NetworkFault[] = [
   {
     name: "a connection reset each time",
     fault: { resetAfter: 50 },
-    outcomes: failsTwice(/Could not fetch http.*: the connection was closed\nhint: Try again later/),
+    outcomes: failsTwice(
+      /Could not fetch http.*: (?:the connection (?:was closed|was reset|broke)|the answer was incomplete)\nhint: Try again later/,
+    ),
     short: ["tail", "wheel"],
   },
   {
     name: "a connection reset before anything has come",
     short: [],
     fault: { resetAfter: 0 },
-    outcomes: failsTwice(/Could not fetch http.*: the connection was closed/),
+    outcomes: failsTwice(
+      /Could not fetch http.*: (?:the connection (?:was closed|was reset|broke)|the answer was incomplete)/,
+    ),
   },
   {
     name: "a stall in the middle",
@@ -105,7 +109,9 @@ export const FAULTS: readonly NetworkFault[] = [
     name: "half a body, and the end of the connection",
     short: [],
     fault: { cut: 50, contentLength: 5000 },
-    outcomes: failsTwice(/Could not fetch http.*: the connection was closed/),
+    outcomes: failsTwice(
+      /Could not fetch http.*: (?:the connection (?:was closed|was reset|broke)|the answer was incomplete)/,
+    ),
   },
   {
     name: "half a body that says it is all",
@@ -281,7 +287,9 @@ export const FAULTS: readonly NetworkFault[] = [
     name: "GOAWAY each time",
     fault: { http2: "goaway" },
     server: HTTP2,
-    outcomes: failsTwice(/Could not fetch https.*: the connection broke\nhint: Try again later/),
+    outcomes: failsTwice(
+      /Could not fetch https.*: (?:the connection (?:was closed|was reset|broke)|the answer was incomplete)\nhint: Try again later/,
+    ),
     short: ["metadata"],
   },
   {
@@ -296,7 +304,9 @@ export const FAULTS: readonly NetworkFault[] = [
     short: [],
     fault: { http2: "reset" },
     server: HTTP2,
-    outcomes: failsTwice(/Could not fetch https.*: the connection was closed\nhint: Try again later/),
+    outcomes: failsTwice(
+      /Could not fetch https.*: (?:the connection (?:was closed|was reset|broke)|the answer was incomplete)\nhint: Try again later/,
+    ),
   },
   ...(
     [
