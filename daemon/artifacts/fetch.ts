@@ -132,8 +132,9 @@ function storedWheel({ filename, subject = filename, demands, sha256, store }: O
 async function bringOrder(order: Order, pool: WorkerPool, call: Call): Promise<StoredWheel> {
   const { sha256, store } = order;
   if (sha256 === undefined || !order.isRemote) return unpackOrder(order, pool, call);
-  using claim = await store.claim(sha256, call.signal);
-  return (claim.waited ? store.find(sha256) : undefined) ?? (await unpackOrder(order, pool, call));
+  using _claim = await store.claim(sha256, call.signal);
+  // Whoever had the claim before may have brought it.
+  return storedWheel(order) ?? (await unpackOrder(order, pool, call));
 }
 
 async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<StoredWheel> {

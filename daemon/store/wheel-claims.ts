@@ -3,13 +3,10 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { errnoOf } from "../std/errors.ts";
 import { ensurePrivateFolder, writeNewFile } from "../std/files.ts";
+import { processMark, stateOfProcess } from "../std/process-mark.ts";
 
-/** What a process has said it brings into the store. */
-export interface WheelClaim extends Disposable {
-  /** Another process has had it before: the wheel may be there by now. */
-  readonly waited: boolean;
-}
-
+/** What the names of claims begin with. */
+export const CLAIM = "claim-";
 /** Between two looks at another process's claim, and between two signs of life of one's own, in milliseconds. */
 const LOOK_EVERY = 50;
 const TOUCH_EVERY = 5_000;
@@ -19,11 +16,11 @@ const LONGEST_SILENCE = 15_000;
 /** Who brings which wheel, among all processes that use one store. */
 export interface WheelClaims {
   /**
-   * Claims the wheel with this hash, so that one process alone downloads it; waits while another one has it. A claim whose process is gone does not
+   * Claims the wheel with this hash, so that one process alone downloads it; waits while another one has it: the wheel may be there afterwards. A claim whose process is gone does not
    * count. Where the folder cannot be written there are no claims, and everybody goes on.
    * @throws the signal's reason.
    */
-  claim(sha256: string, signal: AbortSignal): Promise<WheelClaim>;
+  claim(sha256: string, signal: AbortSignal): Promise<Disposable>;
 }
 
 /**
@@ -31,10 +28,7 @@ export interface WheelClaims {
  * milliseconds since the epoch.
  */
 export function createWheelClaims(folder: string, clock: () => number): WheelClaims {
-  const held = new Set<string>();
-
-  function hold(path: string, waited: boolean): WheelClaim {
-    held.add(path);
+  function hold(path: string): Disposable {
     const timer = setInterval(() => {
       try {
         utimesSync(path, clock() / 1000, clock() / 1000);
@@ -43,10 +37,8 @@ export function createWheelClaims(folder: string, clock: () => number): WheelCla
       }
     }, TOUCH_EVERY).unref();
     return {
-      waited,
       [Symbol.dispose]() {
         clearInterval(timer);
-        held.delete(path);
         rmSync(path, { force: true });
       },
     };
@@ -55,26 +47,24 @@ export function createWheelClaims(folder: string, clock: () => number): WheelCla
   function isAbandoned(path: string): boolean {
     try {
       const silence = clock() - statSync(path).mtimeMs;
-      const pid = Number(readFileSync(path, "utf8"));
-      if (pid === process.pid) return !held.has(path); // Of a process before us that had our number.
-      if (pid > 0) process.kill(pid, 0);
-      return silence > LONGEST_SILENCE;
-    } catch (error) {
-      return errnoOf(error) === "ESRCH";
+      const mark = readFileSync(path, "utf8"); // Empty while it is being written.
+      return silence > LONGEST_SILENCE || (mark !== "" && stateOfProcess(mark) === "gone");
+    } catch {
+      return false; // It has just been given back.
     }
   }
 
   return {
     async claim(sha256, signal) {
-      const path = join(folder, `claim-${sha256}`);
-      for (let waited = false; ; waited = true) {
+      const path = join(folder, CLAIM + sha256);
+      for (;;) {
         signal.throwIfAborted();
         try {
           ensurePrivateFolder(folder);
-          writeNewFile(path, Buffer.from(String(process.pid)), 0o600);
-          return hold(path, waited);
+          writeNewFile(path, Buffer.from(processMark()), 0o600);
+          return hold(path);
         } catch (error) {
-          if (errnoOf(error) !== "EEXIST") return { waited, [Symbol.dispose]() {} };
+          if (errnoOf(error) !== "EEXIST") return { [Symbol.dispose]() {} };
         }
         if (isAbandoned(path)) rmSync(path, { force: true });
         else await wait(LOOK_EVERY, undefined, { signal }).catch(() => {});

@@ -8,7 +8,7 @@ import { ensurePrivateFolder } from "../std/files.ts";
 import { processMark, stateOfProcess } from "../std/process-mark.ts";
 import { findLocalHash, rememberLocalHash } from "./local-hashes.ts";
 import { createManifestMemory, type ManifestMemory } from "./manifest-memory.ts";
-import { createWheelClaims, type WheelClaim, type WheelClaims } from "./wheel-claims.ts";
+import { CLAIM, createWheelClaims, type WheelClaims } from "./wheel-claims.ts";
 import {
   loadWheel,
   MANIFEST_NAME,
@@ -53,8 +53,8 @@ export interface WheelStore {
    */
   add(stage: string, manifest: WheelManifest): Promise<StoredWheel>;
   discard(stage: string): Promise<void>;
-  /** Claims a wheel among all processes, so that one alone downloads it; waits while another has it, and says so. @throws the signal's reason */
-  claim(sha256: string, signal: AbortSignal): Promise<WheelClaim>;
+  /** Claims a wheel among all processes, so that one alone downloads it; waits while another has it. @throws the signal's reason */
+  claim(sha256: string, signal: AbortSignal): Promise<Disposable>;
   /** Keeps a wheel from removal by this process until the result is disposed of. */
   hold(sha256: string): Disposable;
   /** All wheels, by name, version and file name. Reads every manifest: for commands, not for the fast path. */
@@ -118,7 +118,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
     stages: join(root, STAGES),
     trash: join(root, ".trash"),
     records: join(root, ".local"),
-    claims: createWheelClaims(join(root, ".stage"), clock),
+    claims: createWheelClaims(join(root, STAGES), clock),
     clock,
     memory: createManifestMemory(maxFilesInMemory),
     holds: new Map(),
@@ -307,8 +307,9 @@ async function recoverStore({ root, stages, trash, records, clock }: Place): Pro
   const now = clock();
   const isLeft = (path: string, prefix = ""): boolean =>
     basename(path).startsWith(prefix) && isAbandoned(basename(path).slice(prefix.length), now - modifiedAt(path));
+  const isClaimed = (path: string): boolean => basename(path).startsWith(CLAIM) && now - modifiedAt(path) < MINUTE; // Touched every few seconds.
   const leftovers = [
-    ...pathsIn(stages).filter((path) => isLeft(path)),
+    ...pathsIn(stages).filter((path) => isLeft(path) && !isClaimed(path)),
     ...pathsIn(dirname(root)).filter((path) => isLeft(path, TEMPORARY)),
     ...pathsIn(records).filter((path) => basename(path).startsWith(".") && now - modifiedAt(path) > MINUTE),
   ];
