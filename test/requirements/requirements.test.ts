@@ -43,9 +43,6 @@ test("every test named after a requirement is in the table", () => {
   assert.deepEqual(faults, []);
 });
 
-test("the table has no number that is not a requirement of the daemon", () => {
-  assert.deepEqual(
-    Object.keys(REQUIREMENTS).filter((number) => !NUMBERS.includes(Number(number))),
-    [],
-  );
+test("the table has a row for every requirement of the daemon, and for nothing else", () => {
+  assert.deepEqual(Object.keys(REQUIREMENTS).map(Number), NUMBERS);
 });

@@ -99,7 +99,12 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     says: "an idle daemon leaves, editors keep it, and whoever comes at that moment does not notice",
     tests: ["server/lifecycle.test.ts", "server/ending.test.ts"],
   },
-  28: { says: "status answers within 50 ms while eight installs run", tests: ["server/status.test.ts"] },
+  28: {
+    says: "status answers within 50 ms while eight installs run",
+    tests: ["server/status.test.ts"],
+    differs:
+      "95 of 100 answers are held to it, without the time in which the machine gave the daemon no processor, in the best of three rounds: a daemon that has just started compiles its code for longer once or twice.",
+  },
   29: {
     says: "the same with the daemon and without",
     tests: ["client/run.test.ts", "scenarios/parity.test.ts", "deep/parity.deep.ts"],
