@@ -255,6 +255,7 @@ export async function discard(folder: string): Promise<void> {
     if (state.kind === "undone") removeFolders(state.createdRoots);
   } catch {
     // Whatever could not be deleted is found and tried again by the next command.
+    abandonJournal(folder);
   }
 }
 

@@ -111,7 +111,13 @@ export function createEnvironmentLocks(parts: EnvironmentLocksParts): Environmen
       const note = waits.get(signal)?.();
       return note === undefined ? undefined : { pid: note.pid, command: note.command, since: note.since };
     },
-    isLeft: (root) => readNames(root).includes(LOCK) && isLeftLock(join(root, LOCK)),
+    isLeft: (root) => {
+      if (!readNames(root).includes(LOCK)) return false;
+      const path = join(root, LOCK);
+      // Our own that could not be deleted when it was given back is left, too.
+      const isOurs = holderOf(path)?.process === processMark() && !queues.has(realPathAsFarAsItExists(root));
+      return isOurs || isLeftLock(path);
+    },
     withEnvironment: async (root, owner, call, task, { noWait = false, made = [] } = {}) => {
       const real = realPathAsFarAsItExists(root);
       call.signal.throwIfAborted();

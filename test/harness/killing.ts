@@ -9,8 +9,19 @@ import { type Finished, type Running, runPipd, startPipd } from "./run-cli.ts";
 import { processesOf, type Sandbox } from "./sandbox.ts";
 import { snapshotTree, type Tree, treeDifferences } from "./tree.ts";
 
-/** What dies: the daemon, the client, the program of a client without daemon, or one thread of the daemon. */
-export type Victim = "daemon" | "client" | "program" | "worker";
+/** What dies: the daemon, the client, the program of a client without daemon, one thread of the daemon, or the daemon at one system call. */
+export type Victim = "daemon" | "client" | "program" | "worker" | "call";
+
+/** A daemon whose changes of the disk can be made to fail, or to be its last. */
+export interface FaultyDaemon {
+  /** Starts one, unless it runs, and gives its pid. Nothing is armed then. */
+  start(): Promise<number>;
+  /** The n-th change from now fails with this error, and with `sticky` all after it; without an error the daemon dies before it. */
+  arm(call: number, error?: "EIO" | "ENOSPC" | "EDQUOT" | "EACCES" | "EROFS", sticky?: boolean): void;
+  /** Whether that happened, and how many changes there were. Nothing is armed any more. */
+  disarm(): { readonly fired: boolean; readonly calls: number };
+  isLoaded(): boolean;
+}
 
 /** A command that leads from one state of a folder to another. */
 export interface Step {
@@ -28,6 +39,8 @@ export interface KillingOptions {
   readonly program: string;
   /** The file that says after how many changes of the disk a worker thread ends (see dying-worker.ts). */
   readonly fuse: string;
+  /** For `call`. */
+  readonly faulty?: FaultyDaemon;
   /** Whether pip, too, is content with what a kill has left. */
   readonly pipCheck?: () => string | undefined;
 }
@@ -46,7 +59,7 @@ export interface KillingFigures {
 }
 
 /** A step with what is known of it from a run that nobody disturbed. */
-interface KnownStep extends Step {
+export interface KnownStep extends Step {
   readonly before: Tree;
   readonly after: Tree;
   /** Length of the whole command, and of its transaction, in ms. */
@@ -98,11 +111,11 @@ export async function killAtRandom(
   return figures;
 }
 
-const run = (options: KillingOptions, args: readonly string[]): Promise<Finished> =>
+export const run = (options: KillingOptions, args: readonly string[]): Promise<Finished> =>
   runPipd(options.sandbox, args, { program: options.program, timeout: 300_000 });
 
 /** One round that nobody disturbs. */
-async function learnSteps(options: KillingOptions): Promise<readonly KnownStep[]> {
+export async function learnSteps(options: KillingOptions): Promise<readonly KnownStep[]> {
   const known: KnownStep[] = [];
   for (const step of options.steps) {
     const before = snapshotTree(options.root);
@@ -160,7 +173,7 @@ async function killOnce(
   figures: Mutable<KillingFigures>,
 ): Promise<"old" | "new"> {
   const { sandbox, root, program } = options;
-  const pid = victim === "program" ? undefined : await startDaemon(sandbox, { program });
+  const pid = await daemonFor(options, victim);
   const names = readdirSync(dirname(root)).toSorted();
   const { finished, killed, after } = await disturb(options, victim, step, pid);
   if (!killed) figures.late++;
@@ -185,6 +198,11 @@ async function killOnce(
   assert.ok(claims.includes(state), `${at}: ${state}, but the client said: ${finished.stderr}`);
   assert.equal(options.pipCheck?.(), undefined, at);
   return state;
+}
+
+async function daemonFor({ sandbox, program, faulty }: KillingOptions, victim: Victim): Promise<number | undefined> {
+  if (victim === "program") return undefined;
+  return victim === "call" ? await faulty!.start() : await startDaemon(sandbox, { program });
 }
 
 interface Disturbed {
@@ -217,6 +235,10 @@ async function disturb(
   const end = running.finished.finally(() => {
     ended = true;
   });
+  if (victim === "call") {
+    transaction.close();
+    return { ...(await atCall(options, step, end)), finished: await end };
+  }
   if (victim !== "worker") {
     if (aimed) await Promise.race([transaction.begun, end]);
     await exactly(delay);
@@ -224,6 +246,24 @@ async function disturb(
   transaction.close();
   const killed = victim === "worker" ? await burnt(fuse, end) : !ended && kill(victim, running, daemon, sandbox);
   return { finished: await end, killed, after: `${aimed ? "transaction + " : ""}${delay.toFixed(2)} ms` };
+}
+
+/** Changes of the disk of each step, as far as is known. */
+const callsOf = new WeakMap<Step, number>();
+const GUESS = 2000;
+
+/** Ends the daemon before one of its changes of the disk. */
+async function atCall(
+  { random, faulty }: KillingOptions,
+  step: KnownStep,
+  end: Promise<unknown>,
+): Promise<Omit<Disturbed, "finished">> {
+  const call = 1 + random.int(callsOf.get(step) ?? GUESS);
+  faulty!.arm(call);
+  await end;
+  const { fired, calls } = faulty!.disarm();
+  if (!fired) callsOf.set(step, Math.max(1, calls));
+  return { killed: fired, after: `call ${call}` };
 }
 
 /** Timers are exact to a millisecond, in which much happens. */
@@ -283,13 +323,13 @@ function claimsOf({ code, stderr }: Finished, lost: boolean, at: string): readon
 }
 
 /** The next command, whichever it is, finds the environment whole. */
-function nextCommand({ random, root }: KillingOptions, step: Step): readonly string[] {
+export function nextCommand({ random, root }: KillingOptions, step: Step): readonly string[] {
   const onEnvironment = [["list"], ["freeze"], ["uninstall", "-y", "--root-user-action", "ignore", "no-such-project"]];
   if (step.args.includes("venv") && !existsSync(root)) return step.args.filter((word) => word !== "--clear");
   return ["--python", root, ...random.pick(onEnvironment)];
 }
 
-function stateOf(root: string, step: KnownStep, at: string): "old" | "new" {
+export function stateOf(root: string, step: KnownStep, at: string): "old" | "new" {
   const tree = snapshotTree(root);
   const [fromOld, fromNew] = [treeDifferences(tree, step.before), treeDifferences(tree, step.after)];
   if (fromOld.length === 0) return "old";
@@ -299,7 +339,7 @@ function stateOf(root: string, step: KnownStep, at: string): "old" | "new" {
 }
 
 /** No temporary file, lock or process is left, wherever pipd makes them. */
-async function leavesNothing({ sandbox, root, program }: KillingOptions, at: string): Promise<void> {
+export async function leavesNothing({ sandbox, root, program }: KillingOptions, at: string): Promise<void> {
   const leftovers = (): readonly string[] => [
     ...ownEntries(root),
     ...namesBelow(join(sandbox.cache, "wheels-v1/.stage")),

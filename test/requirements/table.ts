@@ -220,6 +220,7 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
       "scenarios/killed.test.ts",
       "scenarios/disk.test.ts",
       "deep/kill.deep.ts",
+      "deep/disk-faults.deep.ts",
     ],
     differs: "Old or new holds for the whole command, not only per distribution.",
   },
