@@ -55,7 +55,8 @@ export function createSandbox(extra: Readonly<Record<string, string>> = {}): San
   writeFileSync(join(at("config/pipd"), "config.toml"), "idle-timeout = 120\n");
   const close = async (): Promise<void> => {
     const left = await endProcesses(folder);
-    rmSync(folder, { recursive: true, force: true });
+    // A child of a daemon that has just ended may still write its last file.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     if (left.length > 0) throw new Error(`processes that would not end: ${left.join(", ")}`);
   };
   return {
