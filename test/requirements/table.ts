@@ -169,7 +169,12 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   43: { says: "Ctrl-C once cancels, twice leaves", tests: ["client/run.test.ts", "client/terminal.test.ts"] },
   44: {
     says: "a client's death frees everything within a second",
-    tests: ["scenarios/client-death.test.ts", "scenarios/killed.test.ts", "deep/kill.deep.ts"],
+    tests: [
+      "scenarios/client-death.test.ts",
+      "scenarios/killed.test.ts",
+      "scenarios/waiting.test.ts",
+      "deep/kill.deep.ts",
+    ],
   },
   45: {
     says: "a stopped client costs disk, not memory",

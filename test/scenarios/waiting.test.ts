@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { daemonStatus } from "../harness/daemon-runner.ts";
 import { type Running, type RunOptions, startPipd } from "../harness/run-cli.ts";
 import { createTwins, servedWheels, type Twins } from "../harness/twins.ts";
@@ -139,3 +140,22 @@ test("R54 the lock of a process that was killed, in the root of the environment,
 function childOf(pid: number): number {
   return Number(execFileSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" }));
 }
+
+test("R44 R54 folders that were made for a change go with it, also when its process was killed", async () => {
+  twins.server.set(stalled(60_000));
+  const target = join(twins.sandbox.folder, "new/target");
+  const install = ["install", "--no-cache-dir", "--timeout", "300", "--target", target];
+  const lost = start([...install, "app"]);
+  await lost.seen("Downloading app");
+  assert.ok(existsSync(target), "the lock lies in it");
+  lost.child.kill("SIGKILL");
+  for (let waited = 0; existsSync(dirname(target)) && waited < 10_000; waited += 20) await sleep(20);
+  assert.equal(existsSync(dirname(target)), false, "the client has died");
+  const killed = start([...install, "app"]);
+  await killed.seen("Downloading app");
+  process.kill((await daemonStatus(twins.sandbox))!.pid, "SIGKILL");
+  await killed.finished;
+  assert.ok(existsSync(target), "the daemon has died");
+  assert.equal((await start([...install, "no-such-project"]).finished).code, 1);
+  assert.equal(existsSync(dirname(target)), false, "the next command has failed, and left nothing of the one before");
+});
