@@ -28,8 +28,10 @@ export const ALLOCATION = {
 
 /** The arguments of Node that make it the daemon of these folders. */
 export function daemonCommand(buildFolder: string, folders: PipdFolders, flags: readonly string[]): string[] {
-  // A small young generation keeps an idle daemon small (R59).
-  return ["--max-semi-space-size=4", `${buildFolder}/daemon.js`, `--folders=${JSON.stringify(folders)}`, ...flags];
+  // A small young generation keeps an idle daemon small (R59). The old one is collected when half as much again has come, not when it has tripled: a
+  // thousand commands leave 130 MB behind instead of 155, three thousand 130 instead of 180, and take no longer (R58).
+  const memory = ["--max-semi-space-size=4", "--heap-growing-percent=50"];
+  return [...memory, `${buildFolder}/daemon.js`, `--folders=${JSON.stringify(folders)}`, ...flags];
 }
 
 /** The same program as a child of this process, spoken to over its standard input and output (R29). */

@@ -191,6 +191,7 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
             limitBytes: settings.memoryLimit,
             times: REST_TIMES,
             elapsed: () => performance.now(),
+            isWorking: () => made?.isWorking() === true,
             endThreads: async () => made?.endThreads(),
             dropCaches: () => made?.dropCaches(),
             collect: collectGarbage,

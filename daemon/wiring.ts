@@ -51,6 +51,8 @@ export interface Wired {
   readonly program: Program;
   readonly queries: Queries;
   readonly observation: Observation;
+  /** Whether work goes on that belongs to no run any more. */
+  readonly isWorking: () => boolean;
   /** Ends the threads that have nothing to do. */
   readonly endThreads: () => Promise<void>;
   /** Forgets everything in memory that can be read again. */
@@ -128,6 +130,7 @@ export async function wire(world: WiringParts): Promise<Wired> {
     program: createProgram(parts),
     queries: createQueries(parts),
     observation,
+    isWorking: () => background.isWorking(),
     endThreads: () => pool.rest(),
     dropCaches: () => {
       parts.installed.clear();

@@ -124,7 +124,7 @@ export interface DaemonStatus {
   readonly runs: readonly RunStatus[];
   readonly runsServed: number;
   readonly memory: { readonly rss: number; readonly heapUsed: number };
-  /** How late the event loop was while runs were in progress, in ms; undefined before any (R57). */
+  /** How late the event loop was while runs were in progress, the last time that any were, in ms (R57). */
   readonly eventLoop?: { readonly p99Ms: number; readonly maxMs: number; readonly samples: number } | undefined;
   /** Time without work after which the daemon leaves; 0 is never. */
   readonly idleExitMs: number;

@@ -27,6 +27,7 @@ export function createBackground(allowed: boolean, failed: (error: unknown) => v
         });
       running.set(root, { controller, done });
     },
+    isWorking: () => running.size > 0,
     stop: async (root) => {
       const work = running.get(root);
       work?.controller.abort(new Error("another command changes the environment"));

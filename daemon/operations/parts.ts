@@ -44,6 +44,8 @@ export interface Background {
   readonly allowed: boolean;
   /** Starts work; without a daemon it is waited for before the program ends. */
   readonly later: (root: string, work: (signal: AbortSignal) => Promise<void>) => void;
+  /** Whether any such work is in progress. */
+  readonly isWorking: () => boolean;
   /** Cancels the work on an environment and waits for its end. The next change does this first. */
   readonly stop: (root: string) => Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { DaemonStatus } from "../../protocol/methods.ts";
 
-/** How late the event loop was while runs were in progress, since the start. */
+/** How late the event loop was while runs were in progress, the last time that any were. */
 export interface LoopDelay {
   busy(): void;
   idle(): void;
@@ -19,6 +19,7 @@ export function createLoopDelay(): LoopDelay {
   return {
     busy: () => {
       histogram ??= monitorEventLoopDelay({ resolution: RESOLUTION });
+      histogram.reset();
       histogram.enable();
     },
     idle: () => void histogram?.disable(),

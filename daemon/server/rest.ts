@@ -25,8 +25,10 @@ export interface RestParts {
   readonly endThreads: () => Promise<void>;
   /** Forgets what can be read again. */
   readonly dropCaches: () => void;
-  /** A complete garbage collection. */
-  readonly collect: () => void;
+  /** Whether work goes on that belongs to no run any more, such as byte code: what it holds cannot be given back yet. */
+  readonly isWorking: () => boolean;
+  /** Complete garbage collections, so many. */
+  readonly collect: (rounds: number) => void;
   /** Ends this daemon, so that the next command starts another. */
   readonly retire: (reason: string) => void;
   readonly log: Log;
@@ -34,6 +36,8 @@ export interface RestParts {
 
 export const REST_TIMES: RestParts["times"] = { garbageMs: 5000, cachesMs: 30_000, limitMs: 60_000 };
 
+/** Garbage collections after which V8 has forgotten code that nobody runs. */
+const ALL_ROUNDS = 7;
 /** Bytes. */
 const WORTHWHILE = 5e6;
 
@@ -64,20 +68,24 @@ export function createRest(parts: RestParts): Rest {
     for (const timer of timers) clearTimeout(timer);
     timers.clear();
   };
-  const giveBack = async (what: string, work: () => Promise<void> | void): Promise<void> => {
+  const giveBack = async (what: string, rounds: number, work: () => Promise<void> | void): Promise<void> => {
     const before = rss();
     if (!isLarge()) return;
     await work();
-    parts.collect();
+    parts.collect(rounds);
     log.info({ what, before: megabytes(before), after: megabytes(rss()) }, "gave memory back");
   };
   const giveAllBack = (): Promise<void> =>
-    giveBack("caches", async () => {
+    giveBack("caches", ALL_ROUNDS, async () => {
       await parts.endThreads();
       parts.dropCaches();
     }).then(() => {
       least = rss();
     });
+  const whenDone = async (): Promise<void> => {
+    if (parts.isWorking()) later(times.cachesMs, whenDone);
+    else await giveAllBack();
+  };
   const isOver = (): boolean => limitBytes > 0 && rss() > limitBytes;
   const enforce = async (): Promise<void> => {
     if (!isOver()) return;
@@ -94,8 +102,8 @@ export function createRest(parts: RestParts): Rest {
       overSince = isOver() ? (overSince ?? elapsed()) : undefined;
       if (overSince !== undefined) later(Math.max(0, overSince + times.limitMs - elapsed()), enforce);
       if (!isLarge()) return;
-      later(times.garbageMs, () => giveBack("garbage", parts.endThreads));
-      later(times.cachesMs, giveAllBack);
+      later(times.garbageMs, () => giveBack("garbage", 1, parts.endThreads));
+      later(times.cachesMs, whenDone);
     },
     stop: () => {
       ended = true;

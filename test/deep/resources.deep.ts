@@ -38,6 +38,7 @@ test("R58 a thousand mixed commands grow the daemon by at most a tenth", async (
 
 test("R59 after a large installation the daemon is small again", async (t) => {
   await using sandbox = createSandbox();
+  writeFileSync(join(sandbox.config, "config.toml"), "idle-timeout = 0\n");
   const root = join(sandbox.home, "env");
   assert.equal((await runPipd(sandbox, ["venv", "--python", findPython311().executable, root])).code, 0);
   const words = ["--python", root, "install", ...findLocalIndex().options, "jupyterlab"];
@@ -45,7 +46,7 @@ test("R59 after a large installation the daemon is small again", async (t) => {
   const { pid } = (await daemonStatus(sandbox))!;
   const large = processUse(pid).rss;
   let rss = large;
-  for (let waited = 0; waited < 120 && rss > 90e6; waited++) {
+  for (let waited = 0; waited < 300 && rss > 90e6; waited++) {
     await sleep(1000);
     ({ rss } = processUse(pid));
   }
@@ -69,9 +70,8 @@ test("R57 the event loop stays free while a hundred wheels are installed", async
   const figures: number[] = [];
   for (let round = 0; round < 5; round++) {
     await using worked = await createWorked(100);
-    const { eventLoop } = (await daemonStatus(worked.sandbox))!;
-    figures.push(eventLoop?.p99Ms ?? Number.NaN);
-    t.diagnostic(JSON.stringify(eventLoop));
+    figures.push(worked.eventLoop?.p99Ms ?? Number.NaN);
+    t.diagnostic(JSON.stringify(worked.eventLoop));
   }
   assert.ok(Math.min(...figures) < 50, figures.join(", "));
 });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { DaemonStatus } from "../../protocol/methods.ts";
 import { daemonStatus } from "../harness/daemon-runner.ts";
 import { type IndexServer, startIndexServer } from "../harness/index-server.ts";
 import { type ProcessUse, processUse } from "../harness/process-use.ts";
@@ -12,6 +13,8 @@ export interface Worked {
   readonly sandbox: Sandbox;
   readonly server: IndexServer;
   readonly pid: number;
+  /** How late the event loop was while the wheels were installed. */
+  readonly eventLoop: DaemonStatus["eventLoop"];
   /** The environment that it has worked on. */
   readonly root: string;
   [Symbol.asyncDispose](): Promise<void>;
@@ -27,18 +30,20 @@ export async function createWorked(wheels: number): Promise<Worked> {
     await sandbox.close();
   };
   const root = join(sandbox.home, "env");
-  for (const words of [
-    ["venv", root],
-    ["--python", root, "install", "-i", server.url, ...names],
-    ["--python", root, "list"],
-    ["--python", root, "check"],
-  ]) {
+  const run = async (...words: readonly string[]): Promise<void> => {
     const { code, stderr } = await runPipd(sandbox, words);
-    if (code === 0) continue;
+    if (code === 0) return;
     await dispose();
     throw new Error(`${words.join(" ")}: ${stderr}`);
-  }
-  return { sandbox, server, pid: (await daemonStatus(sandbox))!.pid, root, [Symbol.asyncDispose]: dispose };
+  };
+  await run("venv", root);
+  // What is loaded for the first request counts for the start, not for the wheels.
+  await run("--python", root, "install", "-i", server.url, "demo0");
+  await run("--python", root, "install", "-i", server.url, ...names);
+  const { pid, eventLoop } = (await daemonStatus(sandbox))!;
+  await run("--python", root, "list");
+  await run("--python", root, "check");
+  return { sandbox, server, pid, eventLoop, root, [Symbol.asyncDispose]: dispose };
 }
 
 /** What an idle process uses in so many seconds. Nobody talks to it meanwhile. */

@@ -14,6 +14,7 @@ function createProcess(rss: number, { garbage, caches }: { readonly garbage: num
   const process = {
     rss: rss * MB,
     done,
+    isWorking: false,
     rest: undefined as unknown as Rest,
   };
   process.rest = createRest({
@@ -22,6 +23,7 @@ function createProcess(rss: number, { garbage, caches }: { readonly garbage: num
     limitBytes: 500 * MB,
     times: TIMES,
     elapsed: () => performance.now(),
+    isWorking: () => process.isWorking,
     endThreads: async () => void done.push("threads"),
     dropCaches: () => {
       done.push("caches");
