@@ -283,6 +283,8 @@ describe("the wheel store", () => {
       for (let round = 0; round < 6; round++) {
         const child = await start(folder, `r${round}-`, "100000", "40");
         await sleep(3 + 17 * round);
+        // On a busy machine nothing may have come that far.
+        while (round === 5 && store.list().length < 2) await sleep(5);
         child.kill("SIGKILL");
         await ended(child);
         assertComplete(store);
