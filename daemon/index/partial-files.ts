@@ -1,6 +1,7 @@
 import { readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { makePrivateFolder } from "../std/make-folder.ts";
+import { processMark, stateOfProcess } from "../std/process-mark.ts";
 
 /** A file that is being fetched, in this process alone. */
 export interface PartialFile {
@@ -33,14 +34,14 @@ const LONGEST_KEPT = 7 * 24 * 3600 * 1000;
 /** A longer validator does not fit into a file name. */
 const LONGEST_VALIDATOR = 120;
 
-/** `<key>.<validator>.<part|whole>`, and `.<pid>-<n>` behind it while a process works on it. */
-const NAME = /^([\w-]+)\.([\w-]*)\.(part|whole)(?:\.(\d+)-\d+)?$/;
+/** `<key>.<validator>.<part|whole>`, and `.<mark>-<n>` behind it while the process of that mark works on it. */
+const NAME = /^([\w-]+)\.([\w-]*)\.(part|whole)(?:\.(\d+-\d*-\d*)-\d+)?$/;
 
 /** `folder` is made when it is needed. `clock` gives milliseconds since the epoch. */
 export function createPartialFiles(folder: string, clock: () => number): PartialFiles {
   let swept = false;
   let claims = 0;
-  const suffix = () => `${process.pid}-${claims++}`;
+  const suffix = () => `${processMark()}-${claims++}`;
 
   function names(): readonly string[] {
     makePrivateFolder(folder);
@@ -62,8 +63,9 @@ export function createPartialFiles(folder: string, clock: () => number): Partial
     key: string,
   ): { readonly path: string; readonly whole: boolean; readonly validator: string | undefined } | undefined {
     for (const name of names()) {
-      const [, owner, validator = "", state, pid] = NAME.exec(name) ?? [];
-      if (owner !== key || (pid !== undefined && isAlive(Number(pid)))) {
+      const [, owner, validator = "", state, mark] = NAME.exec(name) ?? [];
+      // Our own files are at work, too: one process fetches a file once at a time.
+      if (owner !== key || (mark !== undefined && stateOfProcess(mark) !== "gone")) {
         continue;
       }
       const path = join(folder, `${key}.${validator}.${state ?? "part"}.${suffix()}`);
@@ -113,16 +115,6 @@ export function createPartialFiles(folder: string, clock: () => number): Partial
 function begin(path: string): PartialFile {
   const remove = () => rmSync(path, { force: true });
   return { path, length: 0, whole: false, validator: undefined, leave: remove, remove };
-}
-
-/** Our own files count as alive: one process fetches a file once at a time. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 function encode(validator: string | undefined): string {

@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { ProjectFile } from "../../daemon/index/project-files.ts";
 import type { IndexServer, IndexServerOptions, ServedFile } from "../harness/index-server.ts";
+import { until } from "../server/daemon-files.ts";
 import { callOf, createWorld, DEMO, demoWheel, serve, sourcesOf, type World } from "./world.ts";
 
 const SIZE = 1_000_000;
@@ -173,10 +174,11 @@ test("the last client that leaves ends the transfer; what came is kept", async (
   const { world, file, target } = await offer(t, { bandwidth: 2_000_000 });
   const leaving = new AbortController();
   const lost = world.index.download(file, target, callOf({ signal: leaving.signal }));
-  setTimeout(() => leaving.abort(new Error("gone")), 150);
+  const kept = () => partials(world).filter((name) => name.endsWith(".part"));
+  void until(() => partials(world).length > 0).then(() => leaving.abort(new Error("gone")));
   await assert.rejects(lost, /gone/);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(partials(world).filter((name) => name.endsWith(".part")).length, 1);
+  await until(() => kept().length > 0);
+  assert.equal(kept().length, 1);
 });
 
 test("a cache folder that cannot be used does not keep a file from being downloaded", async (t) => {
