@@ -22,7 +22,7 @@ import { collectGarbage } from "./server/collect-garbage.ts";
 import { createDaemonServer, type DaemonServer, type DaemonServerParts } from "./server/daemon-server.ts";
 import { createFaultHandler } from "./server/faults.ts";
 import { type HttpDoors, serveHttp } from "./server/http-doors.ts";
-import { createInstallationCheck, readBuildId } from "./server/installation.ts";
+import { createInstallationCheck, readBuildId, readClientKind } from "./server/installation.ts";
 import { keepBuild } from "./server/kept-build.ts";
 import type { End } from "./server/lifecycle.ts";
 import { type Door, openDoor, openInheritedDoor, safely, watchOwnership } from "./server/listen.ts";
@@ -166,7 +166,7 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
     warm: () =>
       void wire().catch((error: unknown) => log.error({ error: String(error) }, "the program could not be loaded")),
     parts: {
-      self: { version, buildId, pid: process.pid, startedAt: now() },
+      self: { version, buildId, pid: process.pid, startedAt: now(), client: readClientKind(BUILD_FOLDER) },
       folders,
       logPath,
       namespace: readNamespace(),

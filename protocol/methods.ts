@@ -106,6 +106,8 @@ export interface DaemonStatus {
   readonly version: string;
   readonly buildId: string;
   readonly startedAt: number;
+  /** What the command of this installation is: a program of the machine, or the TypeScript client where no C compiler was there when it was built. */
+  readonly client: "native" | "typescript";
   readonly uptimeMs: number;
   readonly state: "serving" | "retiring";
   /** Why this daemon was started in place of another, when it was. */

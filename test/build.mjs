@@ -1,8 +1,13 @@
-/** Bundles the program into .build: client.cjs, daemon.js (with lazy chunks), worker.js, assets, build-id. Takes a fraction of a second, and changes nothing when nothing has changed. */
+/**
+ * Bundles the program into .build: client.cjs, daemon.js (with lazy chunks), worker.js, assets, build-id; and compiles the native client, `pipd`, where there
+ * is a C compiler. Takes a fraction of a second, and changes nothing when nothing has changed.
+ */
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -136,16 +141,66 @@ function writeBuild(folder, files) {
     if (!wanted.has(`chunks/${name}`)) rmSync(join(chunks, name));
 }
 
+const LAUNCHER = join(ROOT, "client/launcher");
+/** Tried in this order: musl makes the smallest programs, and one that needs no shared library starts soonest. */
+const COMPILERS = ["musl-gcc", "cc", "gcc", "clang"];
+const C_FLAGS = ["-std=c11", "-Os", "-s", "-Wall"];
+
+/**
+ * The command that a person types (client/launcher), as `.build/pipd`. Never a requirement: where there is no compiler, or for another system than Linux, the
+ * name is a link to the script that starts the TypeScript client.
+ */
+function compileLauncher(folder) {
+  const path = join(folder, "pipd");
+  const sources = readdirSync(LAUNCHER).sort();
+  const hash = createHash("sha256")
+    .update(C_FLAGS.join(" "))
+    .update(process.env.CC ?? "");
+  for (const name of sources) hash.update(name).update(readFileSync(join(LAUNCHER, name)));
+  const id = hash.digest("hex");
+  const stamp = join(folder, "launcher-id");
+  const isThere = lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  if (isThere && existsSync(stamp) && readFileSync(stamp, "utf8") === id) return;
+  const made = `${path}.new`;
+  rmSync(made, { force: true });
+  const files = sources.filter((name) => name.endsWith(".c")).map((name) => join(LAUNCHER, name));
+  const compilers = process.platform === "linux" ? [process.env.CC ?? [], COMPILERS].flat().filter(Boolean) : [];
+  const compiled = compilers.some((compiler) =>
+    [["-static"], []].some(
+      (linking) =>
+        spawnSync(compiler, [...C_FLAGS, ...linking, "-o", made, ...files], { stdio: "ignore" }).status === 0 &&
+        runs(made),
+    ),
+  );
+  if (compiled) writeFileSync(stamp, id);
+  else {
+    rmSync(made, { force: true });
+    rmSync(stamp, { force: true });
+    symlinkSync("../client/pipd", made);
+  }
+  renameSync(made, path);
+}
+
+/** Whether a program that was just compiled works here: asked for by this name it only says that it does. */
+function runs(program) {
+  const { stdout } = spawnSync(program, { argv0: "pipd-check", encoding: "utf8" });
+  return stdout === "pipd\n";
+}
+
 /** `--with-tests`: also the installation that test/client and test/server use; `--only-tests`: nothing else. */
 const flags = new Set(process.argv.slice(2));
 const client = await bundleClient();
 const rare = await bundleRare();
-if (!flags.has("--only-tests")) writeBuild(join(ROOT, ".build"), [...client, ...(await bundleDaemon(rare, []))]);
+if (!flags.has("--only-tests")) {
+  writeBuild(join(ROOT, ".build"), [...client, ...(await bundleDaemon(rare, []))]);
+  compileLauncher(join(ROOT, ".build"));
+}
 if (flags.has("--with-tests") || flags.has("--only-tests")) {
   // A second installation, complete with the entry script.
   const install = join(ROOT, ".build/test-install");
   writeBuild(join(install, ".build"), [...client, ...(await bundleDaemon(rare, [testWiring]))]);
   cpSync(join(ROOT, "client/pipd"), join(install, "client/pipd"));
+  compileLauncher(join(install, ".build"));
   cpSync(join(ROOT, "systemd"), join(install, "systemd"), { recursive: true });
   if (!existsSync(join(install, "node_modules")))
     symlinkSync(join(ROOT, "node_modules"), join(install, "node_modules"));

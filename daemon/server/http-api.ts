@@ -87,6 +87,7 @@ const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
       version: text,
       buildId: text,
       startedAt: time,
+      client: { enum: ["native", "typescript"] },
       uptimeMs: number,
       state: { enum: ["serving", "retiring"] },
       startReason: text,

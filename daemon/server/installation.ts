@@ -1,10 +1,15 @@
-import { readFileSync, statSync } from "node:fs";
+import { lstatSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describeChange, parseBuildId } from "../../protocol/session.ts";
 
 /** The id of the build in a folder of bundles. Throws the system's error. */
 export function readBuildId(buildFolder: string): string {
   return readFileSync(join(buildFolder, "build-id"), "utf8").trim();
+}
+
+/** What the command `pipd` of a build is: a program of the machine is a file, the entry script of the TypeScript client stands there as a link. */
+export function readClientKind(buildFolder: string): "native" | "typescript" {
+  return lstatSync(join(buildFolder, "pipd"), { throwIfNoEntry: false })?.isFile() === true ? "native" : "typescript";
 }
 
 /**

@@ -31,6 +31,11 @@ function hitRate({ hits, misses }: HitCounts, confirmed = 0): string {
   return asked === 0 ? "not asked yet" : `${Math.round((100 * (hits + confirmed)) / asked)} % of ${asked} found`;
 }
 
+const CLIENT: Readonly<Record<DaemonStatus["client"], string>> = {
+  native: "native",
+  typescript: "TypeScript, some 50 ms slower than the native one: no C compiler was there when pipd was built",
+};
+
 /** What `pipd daemon status` prints. */
 export function renderStatus(status: Omit<DaemonStatus, "text">): string {
   const now = status.startedAt + status.uptimeMs;
@@ -42,6 +47,7 @@ export function renderStatus(status: Omit<DaemonStatus, "text">): string {
       `${status.state}, pid ${status.pid}, up ${duration(status.uptimeMs)} (since ${moment(status.startedAt)})`,
     ],
     ["version", `${status.version} (${status.buildId})`],
+    ["client", CLIENT[status.client]],
     ...startLines(status),
     ["memory", `${size(status.memory.rss)} (heap ${size(status.memory.heapUsed)})`],
     ["work", `${running} running, ${waiting} waiting, ${status.runsServed} done, ${status.connections} connected`],

@@ -7,7 +7,7 @@ import { renderStatus } from "./status-text.ts";
 
 /** What the status is made from. */
 export interface StatusParts {
-  readonly self: Pick<DaemonStatus, "pid" | "version" | "buildId" | "startedAt">;
+  readonly self: Pick<DaemonStatus, "pid" | "version" | "buildId" | "startedAt" | "client">;
   readonly folders: DaemonStatus["folders"];
   readonly socket: string;
   readonly logPath: string;

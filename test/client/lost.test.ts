@@ -35,27 +35,34 @@ async function breakingAt(sandbox: Sandbox, text: string): Promise<{ readonly ru
   return { runtime, close: () => void server.close() };
 }
 
-test("R31 a command that the daemon had not accepted runs once, in-process", async () => {
-  await using sandbox = createSandbox();
-  const pid = await startDaemon(sandbox, { program });
-  const broken = await breakingAt(sandbox, '"run/start"');
-  const env = { XDG_RUNTIME_DIR: broken.runtime };
-  const { stdout, stderr, code } = await runPipd(sandbox, ["process"], { program, env });
-  broken.close();
-  assert.deepEqual([code, stderr], [0, ""]);
-  assert.notEqual((JSON.parse(stdout) as { readonly pid: number }).pid, pid, "another process ran it");
-  assert.equal((await daemonStatus(sandbox, { program }))?.runsServed, 0, "the daemon did not");
-});
+const CLIENTS = [
+  { name: "the native client", options: {} },
+  { name: "the TypeScript client", options: { client: "typescript" } },
+] as const;
 
-test("R31 a daemon that dies is reported, and the command is not run a second time", async () => {
-  await using sandbox = createSandbox();
-  const { stdout, stderr, code } = await runPipd(sandbox, ["kill"], { program });
-  assert.deepEqual([stdout, code], ["", 1]);
-  assert.match(
-    stderr,
-    /^ERROR: the pipd daemon \(pid \d+\) ended while it ran this command\. It had not begun to change anything: run it again\.\nHINT: `pipd daemon log` may say why\.\n$/,
-  );
-});
+for (const { name, options } of CLIENTS) {
+  test(`R31 a command that the daemon had not accepted runs once, ${name}`, async () => {
+    await using sandbox = createSandbox();
+    const pid = await startDaemon(sandbox, { program });
+    const broken = await breakingAt(sandbox, '"run/start"');
+    const env = { XDG_RUNTIME_DIR: broken.runtime };
+    const { stdout, stderr, code } = await runPipd(sandbox, ["process"], { program, env, ...options });
+    broken.close();
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.notEqual((JSON.parse(stdout) as { readonly pid: number }).pid, pid, "another process ran it");
+    assert.equal((await daemonStatus(sandbox, { program }))?.runsServed, 0, "the daemon did not");
+  });
+
+  test(`R31 a daemon that dies is reported, and the command is not run a second time, ${name}`, async () => {
+    await using sandbox = createSandbox();
+    const { stdout, stderr, code } = await runPipd(sandbox, ["kill"], { program, ...options });
+    assert.deepEqual([stdout, code], ["", 1]);
+    assert.match(
+      stderr,
+      /^ERROR: the pipd daemon \(pid \d+\) ended while it ran this command\. It had not begun to change anything: run it again\.\nHINT: `pipd daemon log` may say why\.\n$/,
+    );
+  });
+}
 
 test("R31 R56 a daemon that dies in a change: its state is told, and the next command repairs what is half done", async () => {
   const files = Array.from({ length: 3000 }, (_, index) => [`big/f${index % 30}/m${index}.py`, `x = ${index}\n`]);

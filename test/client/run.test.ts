@@ -6,18 +6,14 @@ import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Session } from "../../protocol/session.ts";
 import { daemonStatus } from "../harness/daemon-runner.ts";
-import { runBothWays, runPipd, startPipd, TEST_PIPD } from "../harness/run-cli.ts";
+import { installationIn } from "../harness/installation.ts";
+import { clientVariables, runPipd, startPipd, TEST_PIPD, WAYS } from "../harness/run-cli.ts";
 import { createSandbox } from "../harness/sandbox.ts";
 import { stopClient } from "../harness/stopped-client.ts";
 
 const program = TEST_PIPD;
 const sandbox = createSandbox();
 after(() => sandbox.close());
-
-const ways = [
-  ["with the daemon", true],
-  ["without", false],
-] as const;
 
 void describe("with the daemon and without", { concurrency: 3 }, () => {
   for (const [args, options] of [
@@ -39,9 +35,11 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
     [["fail"], {}],
     [["progress"], {}],
   ] as const) {
-    test(`R29 R41 R42 the same text and exit code either way: ${args.join(" ")} ${JSON.stringify(options).slice(0, 60)}`, async () => {
-      const [by, without] = await runBothWays(sandbox, args, { ...options, program });
-      assert.deepEqual(by, without);
+    test(`R29 R41 R42 the same text and exit code every way: ${args.join(" ")} ${JSON.stringify(options).slice(0, 60)}`, async () => {
+      const ends = await Promise.all(
+        WAYS.map((way) => runPipd(sandbox, args, { ...options, ...way.options, program })),
+      );
+      for (const end of ends) assert.deepEqual(end, ends[0]);
     });
   }
 
@@ -50,11 +48,11 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
       assert.equal((await runPipd(sandbox, ["exit", String(code)], { program })).code, code);
   });
 
-  for (const [way, daemon] of ways) {
+  for (const { way, options, flag } of WAYS) {
     test(`R38 the caller's world reaches the command, ${way}`, async () => {
       const cwd = sandbox.makeFolder("elsewhere");
       const env = { LC_ALL: "de_DE.UTF-8", NODE_OPTIONS: "--no-warnings", CANARY: "x\ny" };
-      const { stdout } = await runPipd(sandbox, ["session", "ä", "--", "--time"], { program, daemon, cwd, env });
+      const { stdout } = await runPipd(sandbox, ["session", "ä", "--", "--time"], { program, ...options, cwd, env });
       const session = JSON.parse(stdout) as Session & { readonly argv: readonly string[] };
       assert.deepEqual(session.argv, ["session", "ä", "--", "--time"]);
       assert.equal(session.cwd, realpathSync(cwd));
@@ -73,7 +71,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
     });
 
     test(`R49 5 MB to a slow pipe arrive, ${way}`, async () => {
-      const running = startPipd(sandbox, ["big", "5000000"], { program, daemon });
+      const running = startPipd(sandbox, ["big", "5000000"], { program, ...options });
       running.child.stdout!.pause();
       await sleep(300);
       running.child.stdout!.resume();
@@ -83,11 +81,9 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
     });
 
     test(`R48 a broken pipe is exit 120 and one line, ${way}`, () => {
-      const words = [program, ...(daemon ? [] : ["--no-daemon"]), "big", "3000000"]
-        .map((word) => `'${word}'`)
-        .join(" ");
-      const { stdout, stderr } = spawnSync("bash", ["-c", `${words} | head -1; echo "\${PIPESTATUS[0]}"`], {
-        env: sandbox.env,
+      const script = `'${program}' ${flag} big 3000000 | head -1; echo "\${PIPESTATUS[0]}"`;
+      const { stdout, stderr } = spawnSync("bash", ["-c", script], {
+        env: { ...sandbox.env, ...clientVariables(options) },
         encoding: "utf8",
       });
       assert.equal(stdout, `${"0123456789".repeat(10)}\n120\n`);
@@ -95,9 +91,8 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
     });
 
     test(`R50 input that was not asked for stays for the shell, ${way}`, () => {
-      const words = [program, ...(daemon ? [] : ["--no-daemon"]), "ask"].map((word) => `'${word}'`).join(" ");
-      const { stdout } = spawnSync("bash", ["-c", `${words}; cat`], {
-        env: sandbox.env,
+      const { stdout } = spawnSync("bash", ["-c", `'${program}' ${flag} ask; cat`], {
+        env: { ...sandbox.env, ...clientVariables(options) },
         input: "first\nsecond\n",
         encoding: "utf8",
       });
@@ -105,7 +100,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
     });
 
     test(`R43 Ctrl-C once lets the command clean up, and the client dies of SIGINT, ${way}`, async () => {
-      const running = startPipd(sandbox, ["wait"], { program, daemon, pty: true });
+      const running = startPipd(sandbox, ["wait"], { program, ...options, pty: true });
       await running.seen("waiting");
       running.child.stdin!.write("\x03");
       const { stdout, signal } = await running.finished;
@@ -114,7 +109,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
     });
 
     test(`R43 Ctrl-C twice leaves at once, ${way}`, async () => {
-      const running = startPipd(sandbox, ["stubborn", "1500"], { program, daemon, pty: true });
+      const running = startPipd(sandbox, ["stubborn", "1500"], { program, ...options, pty: true });
       await running.seen("waiting");
       running.child.stdin!.write("\x03");
       await running.seen("cancelling...");
@@ -123,7 +118,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
     });
 
     test(`on a terminal, the transient line makes room for text, ${way}`, async () => {
-      const { stdout, code } = await runPipd(sandbox, ["progress"], { program, daemon, pty: true });
+      const { stdout, code } = await runPipd(sandbox, ["progress"], { program, ...options, pty: true });
       assert.equal(code, 0);
       assert.match(stdout, /step 0 of 4\r\x1b\[Jdone 0\r\n/);
       const screen = stdout.split("\n").map((line) => line.replace(/[^]*\r\x1b\[J/, ""));
@@ -136,7 +131,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
     test(`R46 the terminal's facts and its new size reach the command, ${way}`, async () => {
       const { stdout } = await runPipd(sandbox, ["session"], {
         program,
-        daemon,
+        ...options,
         pty: true,
         env: { TERM: "xterm-256color" },
       });
@@ -148,18 +143,18 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
         rows: 30,
         colors: 8,
       });
-      const running = startPipd(sandbox, ["resize"], { program, daemon, pty: true });
+      const running = startPipd(sandbox, ["resize"], { program, ...options, pty: true });
       await running.seen("ready");
       running.child.stdin!.write("\x1e40x132\n");
       assert.match((await running.finished).stdout, /cols 132/);
     });
 
     test(`R50 questions on a terminal, ${way}`, async () => {
-      const asked = startPipd(sandbox, ["ask"], { program, daemon, pty: true });
+      const asked = startPipd(sandbox, ["ask"], { program, ...options, pty: true });
       await asked.seen("Proceed (Y/n)? ");
       asked.child.stdin!.write("y\n");
       assert.match((await asked.finished).stdout, /answer: "y"/);
-      const secret = startPipd(sandbox, ["ask", "password"], { program, daemon, pty: true });
+      const secret = startPipd(sandbox, ["ask", "password"], { program, ...options, pty: true });
       await secret.seen("Proceed (Y/n)? ");
       await sleep(100);
       secret.child.stdin!.write("pa\x7fss\r");
@@ -168,7 +163,7 @@ void describe("with the daemon and without", { concurrency: 3 }, () => {
 
     test(`the time of a command is shown when asked for, ${way}`, async () => {
       assert.match(
-        (await runPipd(sandbox, ["--time", "exit", "3"], { program, daemon })).stderr,
+        (await runPipd(sandbox, ["--time", "exit", "3"], { program, ...options })).stderr,
         /^daemon time: \d+\.\d\d ms\n$/,
       );
     });
@@ -250,9 +245,26 @@ test("the entry script follows links and says what is missing", async () => {
   cpSync(program, join(folder, "client/pipd"), { recursive: true });
   assert.match((await runPipd(sandbox, [], { program: join(folder, "client/pipd") })).stderr, /Run `npm run build`/);
   assert.match(
-    (await runPipd(sandbox, [], { program, env: { PIPD_NODE: "/no/such/node" } })).stderr,
+    (await runPipd(sandbox, [], { program, env: { PIPD_LAUNCHER: "0", PIPD_NODE: "/no/such/node" } })).stderr,
     /PIPD_NODE is \/no\/such\/node/,
   );
   const child = spawn("sh", ["-c", `cd '${join(program, "..")}' && sh pipd exit 6`], { env: sandbox.env });
   assert.equal(await new Promise((resolve) => child.on("exit", resolve)), 6);
+});
+
+test("the command is a program of the machine where there is a C compiler, and works without one", async () => {
+  const { lstatSync, rmSync, symlinkSync } = await import("node:fs");
+  const hasCompiler = ["musl-gcc", "cc", "gcc", "clang"].some((name) => spawnSync(name, ["--version"]).status === 0);
+  const command = join(program, "../../.build/pipd");
+  assert.equal(lstatSync(command).isFile(), hasCompiler && process.platform === "linux");
+  assert.equal((await runPipd(sandbox, ["exit", "5"], { program: command })).code, 5);
+  // What the build leaves where there is none.
+  await using own = createSandbox();
+  const { build } = installationIn(own, "plain");
+  rmSync(join(build, "pipd"));
+  symlinkSync("../client/pipd", join(build, "pipd"));
+  const plain = { program: join(build, "pipd") };
+  assert.equal((await runPipd(own, ["exit", "5"], plain)).code, 5);
+  const { stdout } = await runPipd(own, ["daemon", "status"], plain);
+  assert.match(stdout, /^client {4}TypeScript, .*no C compiler was there when pipd was built$/m);
 });

@@ -5,7 +5,7 @@ import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { daemonStatus, startDaemon } from "../harness/daemon-runner.ts";
 import { NEWEST } from "../harness/interpreters.ts";
-import { PIPD, type Running, runPipd, startPipd, TEST_PIPD } from "../harness/run-cli.ts";
+import { clientVariables, PIPD, type Running, runPipd, startPipd, TEST_PIPD, WAYS } from "../harness/run-cli.ts";
 import { createSandbox } from "../harness/sandbox.ts";
 
 const program = TEST_PIPD;
@@ -25,23 +25,20 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 /** A shell on a terminal, for what only a shell can show. */
-async function shellOnTerminal(): Promise<Running> {
-  const shell = startPipd(sandbox, ["-i"], { program: "/bin/sh", pty: true, env: { ENV: undefined } });
+async function startShell(env: Readonly<Record<string, string>>): Promise<Running> {
+  const shell = startPipd(sandbox, ["-i"], { program: "/bin/sh", pty: true, env: { ...env, ENV: undefined } });
   await until(() => /[#$] $/.test(shell.text()));
   return shell;
 }
 
 void describe("on a terminal, with the daemon and without", { concurrency: 3 }, () => {
-  for (const [way, daemon] of [
-    ["with the daemon", true],
-    ["without", false],
-  ] as const) {
-    const flag = daemon ? "" : "--no-daemon";
+  for (const { way, options, flag } of WAYS) {
+    const shellOnTerminal = () => startShell(clientVariables(options));
 
     for (const signal of ["SIGTERM", "SIGHUP"] as const) {
       test(`R43 a client that ends by ${signal} is seen to, and its command cleans up, ${way}`, async () => {
-        const file = join(sandbox.folder, `${signal}-${String(daemon)}`);
-        const running = startPipd(sandbox, ["wait", file], { program, daemon, pty: true });
+        const file = join(sandbox.folder, `${signal} ${way}`);
+        const running = startPipd(sandbox, ["wait", file], { program, ...options, pty: true });
         await running.seen("waiting");
         process.kill(clientOf(running), signal);
         assert.equal((await running.finished).signal, signal);
@@ -50,8 +47,8 @@ void describe("on a terminal, with the daemon and without", { concurrency: 3 }, 
     }
 
     test(`R43 when the terminal is closed the command cleans up, ${way}`, async () => {
-      const file = join(sandbox.folder, `closed-${String(daemon)}`);
-      const running = startPipd(sandbox, ["wait", file], { program, daemon, pty: true });
+      const file = join(sandbox.folder, `closed ${way}`);
+      const running = startPipd(sandbox, ["wait", file], { program, ...options, pty: true });
       await running.seen("waiting");
       const client = clientOf(running);
       running.child.kill("SIGKILL");
@@ -90,15 +87,23 @@ void describe("on a terminal, with the daemon and without", { concurrency: 3 }, 
     test(`R50 without a terminal, and with no input at all, a question has an end, ${way}`, async () => {
       for (const input of ["</dev/null", "<&-"]) {
         const script = `exec '${program}' ${flag} ask ${input}`;
-        const { stdout, code } = await runPipd(sandbox, ["-c", script], { program: "/bin/sh" });
+        const { stdout, code } = await runPipd(sandbox, ["-c", script], {
+          program: "/bin/sh",
+          env: clientVariables(options),
+        });
         assert.deepEqual([stdout, code], ["Proceed (Y/n)? answer: null\n", 1]);
       }
     });
 
     test(`R46 COLUMNS counts, and a width of nothing is 80, ${way}`, async () => {
-      const { stdout } = await runPipd(sandbox, ["session"], { program, daemon, pty: true, env: { COLUMNS: "57" } });
+      const { stdout } = await runPipd(sandbox, ["session"], {
+        program,
+        ...options,
+        pty: true,
+        env: { COLUMNS: "57" },
+      });
       assert.match(stdout, /"cols":57,/);
-      const running = startPipd(sandbox, ["resize"], { program, daemon, pty: true });
+      const running = startPipd(sandbox, ["resize"], { program, ...options, pty: true });
       await running.seen("ready");
       running.child.stdin!.write("\x1e0x0\n");
       assert.match((await running.finished).stdout, /cols 80/);
@@ -106,8 +111,11 @@ void describe("on a terminal, with the daemon and without", { concurrency: 3 }, 
 
     test(`R38 a large environment and long arguments arrive, ${way}`, async () => {
       const long = "x".repeat(100_000);
-      const options = { program, daemon, env: { LARGE: long, LARGER: long } };
-      const { stdout } = await runPipd(sandbox, ["session", long], options);
+      const { stdout } = await runPipd(sandbox, ["session", long], {
+        program,
+        ...options,
+        env: { LARGE: long, LARGER: long },
+      });
       const { argv, env } = JSON.parse(stdout) as { argv: string[]; env: Record<string, string> };
       assert.deepEqual([argv[1], env["LARGE"], env["LARGER"]], [long, long, long]);
     });
@@ -115,7 +123,7 @@ void describe("on a terminal, with the daemon and without", { concurrency: 3 }, 
 
   test("R43 a shell's loop stops when its command is interrupted, and the daemon goes on", async () => {
     const pid = await startDaemon(sandbox, { program });
-    const shell = await shellOnTerminal();
+    const shell = await startShell({});
     shell.child.stdin!.write(
       `for i in 1 2 3; do '${program}' stubborn 700; echo "round $i is over"; done; echo loop-$((1 + 1))\n`,
     );

@@ -52,7 +52,8 @@ function goodFrames({ namespace }: Target): readonly Uint8Array[] {
   ].map(encodeFrame);
 }
 
-function spoil(bytes: Buffer, random: Random): Buffer {
+/** A frame with one fault. */
+export function spoil(bytes: Buffer, random: Random): Buffer {
   const at = below(random, bytes.length + 1);
   switch (below(random, 7)) {
     case 0:

@@ -13,6 +13,8 @@ export const TEST_PIPD = join(ROOT, ".build/test-install/client/pipd");
 export interface RunOptions {
   /** False: with `--no-daemon`. */
   readonly daemon?: boolean;
+  /** Which client asks the daemon: by default the native one where it could be compiled. */
+  readonly client?: "typescript";
   readonly cwd?: string;
   /** Added to the sandbox's environment; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -47,12 +49,30 @@ export interface Running {
   readonly finished: Promise<Finished>;
 }
 
+/** The ways in which a command can run: every one of them must come to the same. `flag` says it on a command line. */
+export const WAYS: readonly {
+  readonly way: string;
+  readonly options: Pick<RunOptions, "daemon" | "client">;
+  readonly flag: string;
+}[] = [
+  { way: "with the daemon", options: {}, flag: "" },
+  { way: "with the daemon, asked by the TypeScript client", options: { client: "typescript" }, flag: "" },
+  { way: "without", options: { daemon: false }, flag: "--no-daemon" },
+];
+
+/** What makes the client of the options ask; for a shell that runs pipd, too. */
+export function clientVariables({ client }: Pick<RunOptions, "client">): Readonly<Record<string, string>> {
+  return client === "typescript" ? { PIPD_LAUNCHER: "0" } : {};
+}
+
 /** Starts a command in a sandbox. */
 export function startPipd(sandbox: Sandbox, args: readonly string[], options: RunOptions = {}): Running {
   const program = options.program ?? PIPD;
   const words = [...(options.daemon === false ? ["--no-daemon"] : []), ...args];
   const env = Object.fromEntries(
-    Object.entries({ ...sandbox.env, ...options.env }).filter(([, value]) => value !== undefined),
+    Object.entries({ ...sandbox.env, ...clientVariables(options), ...options.env }).filter(
+      ([, value]) => value !== undefined,
+    ),
   );
   const [first = program, ...rest] = [...(options.through ?? []), program, ...words];
   const [file, argv] = options.pty === true ? connectedToPty(first, rest) : [first, rest];
@@ -102,16 +122,4 @@ export function startPipd(sandbox: Sandbox, args: readonly string[], options: Ru
 /** Runs a command in a sandbox to its end. */
 export function runPipd(sandbox: Sandbox, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   return startPipd(sandbox, args, options).finished;
-}
-
-/** Runs a command with the daemon and without, and gives both ends. */
-export async function runBothWays(
-  sandbox: Sandbox,
-  args: readonly string[],
-  options: RunOptions = {},
-): Promise<readonly [Finished, Finished]> {
-  return [
-    await runPipd(sandbox, args, { ...options, daemon: true }),
-    await runPipd(sandbox, args, { ...options, daemon: false }),
-  ];
 }

@@ -60,7 +60,13 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   15: { says: "frames are limited before the library sees them", tests: ["server/connections.test.ts"] },
   16: {
     says: "what is malformed ends its own connection",
-    tests: ["server/connections.test.ts", "server/fuzz.test.ts", "deep/peers.deep.ts"],
+    tests: [
+      "deep/launcher.deep.ts",
+      "client/scripted-daemon.test.ts",
+      "server/connections.test.ts",
+      "server/fuzz.test.ts",
+      "deep/peers.deep.ts",
+    ],
   },
   17: {
     says: "a lock that the system frees elects the daemon; nothing else opens its file",
@@ -117,7 +123,7 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   },
   31: {
     says: "a command the daemon had not accepted runs elsewhere; one it had is told of, with the state it left",
-    tests: ["client/lost.test.ts"],
+    tests: ["client/scripted-daemon.test.ts", "client/lost.test.ts"],
   },
   32: { says: "both sides say their builds and protocols; a mismatch is typed", tests: ["server/connections.test.ts"] },
   33: {
@@ -179,6 +185,7 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   45: {
     says: "a stopped client costs disk, not memory",
     tests: [
+      "client/scripted-daemon.test.ts",
       "client/run.test.ts",
       "server/connections.test.ts",
       "deep/peers.deep.ts",
