@@ -55,7 +55,7 @@ async function bundleClient() {
   return outputFiles.map(({ contents }) => ["client.cjs", contents]);
 }
 
-const DAEMON = { ...SHARED, format: "esm", external: ["better-sqlite3"], banner: { js: REQUIRE }, keepNames: true };
+const DAEMON = { ...SHARED, format: "esm", external: ["better-sqlite3"], banner: { js: REQUIRE } };
 
 /**
  * Parts of the daemon that most of them never load. Each is bundled apart, with its own copy of what it needs: in the daemon's own bundle all that they

@@ -137,8 +137,12 @@ export const MISSING_COMMANDS: readonly string[] = [
 
 /** All options of a command, its own first. */
 export function optionsOf(spec: CommandSpec): readonly OptionSpec[] {
-  return [...spec.groups, GENERAL_OPTIONS].flatMap((group) => group.options);
+  const options = optionsBySpec.get(spec) ?? [...spec.groups, GENERAL_OPTIONS].flatMap((group) => group.options);
+  optionsBySpec.set(spec, options);
+  return options;
 }
+
+const optionsBySpec = new WeakMap<CommandSpec, readonly OptionSpec[]>();
 
 export function findCommand(name: string): CommandSpec | undefined {
   return COMMANDS.find((spec) => spec.name === name);

@@ -1,7 +1,7 @@
 import { InvalidText } from "../standards/invalid-text.ts";
 import { parseConfig } from "../standards/pip-config.ts";
 import { PipdError } from "../std/errors.ts";
-import { readFileIfThere } from "../std/read-file.ts";
+import { kindOfPath, readFileIfThere } from "../std/read-file.ts";
 import type { ConfigurationLayer } from "./parse.ts";
 
 type Env = Readonly<Record<string, string>>;
@@ -22,14 +22,21 @@ export function configurationFiles(env: Env, prefix: string | undefined, isolate
   const folders = (env["XDG_CONFIG_DIRS"] || "/etc/xdg").split(":").filter((folder) => folder !== "");
   const global = [...folders.map((folder) => `${folder}/pip/pip.conf`), "/etc/pip.conf"];
   const explicitFile = explicit !== undefined && explicit !== "" && !isolated ? [explicit] : [];
-  const readsUser = !isolated && (explicitFile.length === 0 || readFileIfThere(explicitFile[0]!) === undefined);
+  const readsUser = !isolated && (explicitFile.length === 0 || kindOfPath(explicitFile[0]!) === undefined);
   const user = readsUser && home !== "" ? [`${home}/.pip/pip.conf`, `${configHome}/pip/pip.conf`] : [];
   const site = prefix === undefined ? [] : [`${prefix}/pip.conf`];
   return [...global, ...user, ...site, ...explicitFile];
 }
 
+/** What is in a configuration file: entries by section. */
+type Sections = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+/** Gives the sections of the file at a path; none of a file that is not there. */
+export type ReadConfiguration = (file: string) => Sections;
+
 /**
  * The layers of a command's options, weakest first: `[global]` of all files, `[<command>]` of all files, `PIP_*` variables. A section beats a file.
+ * @param read reads a file, or knows what is in it
  * @throws PipdError `invalid-configuration` (exit status 2) naming the file.
  */
 export function configurationLayers(
@@ -37,11 +44,12 @@ export function configurationLayers(
   env: Env,
   prefix: string | undefined,
   isolated: boolean,
+  read: ReadConfiguration = (file) => configurationOf(readFileIfThere(file), file),
 ): readonly ConfigurationLayer[] {
   const global = new Map<string, string>();
   const own = new Map<string, string>();
   for (const file of configurationFiles(env, prefix, isolated)) {
-    for (const [section, entries] of readConfiguration(file)) {
+    for (const [section, entries] of read(file)) {
       const layer = section === "global" ? global : section === command ? own : undefined;
       if (layer !== undefined) for (const [key, value] of entries) layer.set(normalizeKey(key), value);
     }
@@ -49,8 +57,8 @@ export function configurationLayers(
   return [global, own, isolated ? new Map() : environmentLayer(env)];
 }
 
-function readConfiguration(file: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
-  const bytes = readFileIfThere(file);
+/** What the bytes of a configuration file say. @throws PipdError `invalid-configuration` */
+export function configurationOf(bytes: Uint8Array | undefined, file: string): Sections {
   if (bytes === undefined) return new Map();
   try {
     return parseConfig(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

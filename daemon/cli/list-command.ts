@@ -2,16 +2,20 @@ import { normalize } from "node:path";
 import { EXIT } from "../../protocol/errors.ts";
 import { checkEnvironment } from "../operations/check.ts";
 import { dependenciesOf } from "../operations/dependencies.ts";
+import type { Environment } from "../operations/parts.ts";
 import {
   type InstalledDistribution,
+  type InstalledSet,
   type Selection,
-  selectInstalled,
+  scanInstalled,
+  selectFrom,
   withoutProjects,
 } from "../operations/select-installed.ts";
 import { type ShownPackage, showPackages } from "../operations/show.ts";
 import { directUrlRequirement } from "../standards/direct-url.ts";
 import { pythonJson } from "../standards/python-json.ts";
 import type { CommandContext } from "./commands.ts";
+import { keptText } from "./kept-texts.ts";
 import { absolutePath } from "./paths.ts";
 import { tabulate } from "./table.ts";
 import { flagOption, listOption, numberOption, textOption } from "./values.ts";
@@ -27,8 +31,18 @@ function selectionOf({ options, call }: CommandContext): Selection {
   };
 }
 
-function write(context: CommandContext, lines: readonly string[]): void {
-  if (lines.length > 0) context.call.reporter.message("info", lines.join("\n"));
+function write(context: CommandContext, text: string): void {
+  if (text !== "") context.call.reporter.message("info", text);
+}
+
+/** The text about a set, from memory if it can be. What lies in the user site is told from links outside the set. */
+function textAbout(
+  context: CommandContext,
+  set: InstalledSet,
+  environment: Environment | undefined,
+  make: () => string,
+): string {
+  return flagOption(context.options, "user") ? make() : keptText(context, set, environment?.facts, make);
 }
 
 /** `pipd list` */
@@ -37,7 +51,21 @@ export async function runList(context: CommandContext): Promise<number> {
   const selection = selectionOf(context);
   const environment =
     selection.paths.length > 0 && !flagOption(options, "notRequired") ? undefined : await context.environment();
-  let distributions = selectInstalled(parts, environment, selection, context.call);
+  const set = scanInstalled(parts, environment, selection, context.call);
+  write(
+    context,
+    textAbout(context, set, environment, () => listText(context, set, environment, selection)),
+  );
+  return EXIT.ok;
+}
+
+function listText(
+  { options }: CommandContext,
+  set: InstalledSet,
+  environment: Environment | undefined,
+  selection: Selection,
+): string {
+  let distributions = selectFrom(set, environment, selection);
   if (flagOption(options, "notRequired") && environment !== undefined) {
     const needed = new Set(
       distributions.flatMap((distribution) =>
@@ -51,16 +79,14 @@ export async function runList(context: CommandContext): Promise<number> {
   );
   const verbose = numberOption(options, "verbose", 0) > 0;
   const format = textOption(options, "listFormat") ?? "columns";
-  if (format === "json") write(context, [listJson(distributions, verbose)]);
-  else if (format === "freeze")
-    write(
-      context,
-      distributions.map(
-        (distribution) => nameAndVersion(distribution) + (verbose ? ` (${distribution.location})` : ""),
-      ),
-    );
-  else write(context, listColumns(distributions, verbose));
-  return EXIT.ok;
+  if (format === "json") return listJson(distributions, verbose);
+  const lines =
+    format === "freeze"
+      ? distributions.map(
+          (distribution) => nameAndVersion(distribution) + (verbose ? ` (${distribution.location})` : ""),
+        )
+      : listColumns(distributions, verbose);
+  return lines.join("\n");
 }
 
 function listColumns(distributions: readonly InstalledDistribution[], verbose: boolean): readonly string[] {
@@ -110,19 +136,32 @@ export async function runFreeze(context: CommandContext): Promise<number> {
     skipStandardLibrary: false,
   };
   const environment = await context.environment();
+  const set = scanInstalled(parts, environment, selection, context.call);
+  const text = textAbout(context, set, environment, () => freezeText(context, set, environment, selection));
+  if (text !== "") context.renderer.print(text);
+  return EXIT.ok;
+}
+
+function freezeText(
+  { options }: CommandContext,
+  set: InstalledSet,
+  environment: Environment,
+  selection: Selection,
+): string {
   const [major, minor] = environment.facts.versionInfo;
   const old = major === 3 && minor < 12 ? ["setuptools", "distribute", "wheel"] : [];
   const hidden = flagOption(options, "freezeAll") ? [] : ["pip", ...old];
-  const kept = withoutProjects(selectInstalled(parts, environment, selection, context.call), [
+  const kept = withoutProjects(selectFrom(set, environment, selection), [
     ...hidden,
     ...listOption(options, "excludes"),
   ]);
   const sorted = kept.toSorted((a, b) =>
     a.name.toLowerCase() < b.name.toLowerCase() ? -1 : a.name.toLowerCase() > b.name.toLowerCase() ? 1 : 0,
   );
-  const lines = sorted.flatMap(frozenLines);
-  if (lines.length > 0) context.renderer.print(`${lines.join("\n")}\n`);
-  return EXIT.ok;
+  return sorted
+    .flatMap(frozenLines)
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
 function frozenLines(distribution: InstalledDistribution): readonly string[] {
@@ -148,12 +187,14 @@ export async function runShow(context: CommandContext): Promise<number> {
   const verbose = numberOption(options, "verbose", 0) > 0;
   write(
     context,
-    packages.flatMap((shown, index) => [
-      ...(index > 0 ? ["---"] : []),
-      ...showLines(shown),
-      ...(verbose ? verboseLines(shown) : []),
-      ...(flagOption(options, "files") ? fileLines(shown) : []),
-    ]),
+    packages
+      .flatMap((shown, index) => [
+        ...(index > 0 ? ["---"] : []),
+        ...showLines(shown),
+        ...(verbose ? verboseLines(shown) : []),
+        ...(flagOption(options, "files") ? fileLines(shown) : []),
+      ])
+      .join("\n"),
   );
   return packages.length > 0 ? EXIT.ok : EXIT.error;
 }
@@ -236,6 +277,6 @@ export async function runCheck(context: CommandContext): Promise<number> {
     ...report.unsupported.map(({ name, version }) => `${name} ${version} is not supported on this platform`),
   ];
   const isBroken = lines.length > 0 || report.unreadable.length > 0;
-  write(context, isBroken ? lines : ["No broken requirements found."]);
+  write(context, isBroken ? lines.join("\n") : "No broken requirements found.");
   return isBroken ? EXIT.error : EXIT.ok;
 }

@@ -42,6 +42,8 @@ interface Slots {
   readonly ordered: OrderedValue[];
 }
 
+const OPTIONS_BEFORE: readonly OptionSpec[] = [...GENERAL_OPTIONS.options, VERSION_OPTION];
+
 /**
  * Finds the command: general options may stand before it, nothing else. Gives the command's own arguments with those general options left in.
  * @throws UsageError for an unknown option before the command.
@@ -52,8 +54,7 @@ export function splitCommand(argv: readonly string[]): {
   readonly before: ParsedOptions;
 } {
   const slots: Slots = { values: {}, ordered: [] };
-  const options = [...GENERAL_OPTIONS.options, VERSION_OPTION];
-  const reader = createReader(options, undefined, slots);
+  const reader = createReader(OPTIONS_BEFORE, undefined, slots);
   let index = 0;
   while (index < argv.length) {
     const next = reader(argv, index);
@@ -98,14 +99,30 @@ export function parseCommandLine(
   return { values: slots.values, ordered: slots.ordered, args };
 }
 
+interface Spellings {
+  readonly byLong: ReadonlyMap<string, OptionSpec>;
+  readonly byShort: ReadonlyMap<string, OptionSpec>;
+}
+
+const spellings = new WeakMap<readonly OptionSpec[], Spellings>();
+
+/** The options by what is typed for them. Made once: the tables never change. */
+function spellingsOf(options: readonly OptionSpec[]): Spellings {
+  const known = spellings.get(options) ?? {
+    byLong: new Map(options.flatMap((option) => option.long.map((long) => [long, option] as const))),
+    byShort: new Map(
+      options.flatMap((option) => (option.short === undefined ? [] : [[option.short, option] as const])),
+    ),
+  };
+  spellings.set(options, known);
+  return known;
+}
+
 type Reader = (words: readonly string[], index: number) => number | undefined;
 
 /** Reads one option at `index` into the slots and gives the index after it, or undefined when there is no option there. */
 function createReader(options: readonly OptionSpec[], spec: CommandSpec | undefined, slots: Slots): Reader {
-  const byLong = new Map(options.flatMap((option) => option.long.map((long) => [long, option] as const)));
-  const byShort = new Map(
-    options.flatMap((option) => (option.short === undefined ? [] : [[option.short, option] as const])),
-  );
+  const { byLong, byShort } = spellingsOf(options);
   const readLong: Reader = (words, index) => {
     const word = words[index] ?? "";
     const equals = word.indexOf("=");
@@ -218,7 +235,7 @@ function convert(
 function applyLayer(spec: CommandSpec, options: readonly OptionSpec[], layer: ConfigurationLayer, slots: Slots): void {
   for (const [key, text] of layer) {
     const long = `--${key}`;
-    const option = options.find((candidate) => candidate.long.includes(long));
+    const option = spellingsOf(options).byLong.get(long);
     if (option === undefined || text === "" || option.kind === "help" || option.kind === "version") continue;
     applyOutside(option, key, text, spec, slots);
   }

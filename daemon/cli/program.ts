@@ -4,12 +4,13 @@ import { findWholeEnvironment } from "../operations/change-environment.ts";
 import type { Environment, Parts } from "../operations/parts.ts";
 import type { Call, MessageLevel, Reporter } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
+import { createKeptFiles } from "../std/kept-file.ts";
 import { kindOfPath } from "../std/read-file.ts";
 import { appendText } from "../std/write-text.ts";
 import { ownerOf } from "./change.ts";
 import { type CommandSpec, findCommand, MISSING_COMMANDS, unknownCommandText } from "./command-table.ts";
 import { type CommandContext, runCommand } from "./commands.ts";
-import { configurationLayers } from "./configuration.ts";
+import { configurationLayers, configurationOf, type ReadConfiguration } from "./configuration.ts";
 import { renderCommandHelp, renderMainHelp, renderUsage } from "./help.ts";
 import { type ParsedOptions, parseCommandLine, splitCommand, UsageError } from "./parse.ts";
 import { absolutePath } from "./paths.ts";
@@ -18,10 +19,15 @@ import { numberOption, textOption } from "./values.ts";
 
 /** @param parts everything the operations need, built once by main */
 export function createProgram(parts: Parts): Program {
-  return { run: async (run) => ({ exitCode: await answer(parts, run) }) };
+  const own: ProgramParts = { ...parts, configuration: createKeptFiles(parts.now, configurationOf) };
+  return { run: async (run) => ({ exitCode: await answer(own, run) }) };
 }
 
-async function answer(parts: Parts, run: RunInput): Promise<number> {
+interface ProgramParts extends Parts {
+  readonly configuration: ReadConfiguration;
+}
+
+async function answer(parts: ProgramParts, run: RunInput): Promise<number> {
   try {
     const { name, rest, before } = splitCommand(run.argv);
     if (before.values["version"] === true) return await printVersion(parts, run, textOption(before, "python"));
@@ -70,16 +76,27 @@ async function printVersion(parts: Parts, run: RunInput, python: string | undefi
 /** Commands that work on an environment, whose own `pip.conf` then counts. */
 const ENVIRONMENT_COMMANDS: ReadonlySet<string> = new Set(["install", "uninstall", "list", "freeze", "show", "check"]);
 
-async function runSpec(parts: Parts, run: RunInput, spec: CommandSpec, rest: readonly string[]): Promise<number> {
+async function runSpec(
+  parts: ProgramParts,
+  run: RunInput,
+  spec: CommandSpec,
+  rest: readonly string[],
+): Promise<number> {
   const isolated = rest.includes("--isolated");
   const { env } = run.session;
-  const first = parseCommandLine(spec, rest, configurationLayers(spec.name, env, undefined, isolated));
+  const first = parseCommandLine(
+    spec,
+    rest,
+    configurationLayers(spec.name, env, undefined, isolated, parts.configuration),
+  );
   if (first.values["help"] === true) return printHelp(spec, run);
   const early = callOf(run, createRenderer(plainRendering(run)));
   const python = textOption(first, "python");
   const request = python === undefined ? {} : { python };
   const find = memoize(() => findWholeEnvironment(parts, request, ownerOf(run), early));
-  const options = ENVIRONMENT_COMMANDS.has(spec.name) ? await withSite(spec, rest, run, find, first, isolated) : first;
+  const options = ENVIRONMENT_COMMANDS.has(spec.name)
+    ? await withSite(parts, spec, rest, run, find, first, isolated)
+    : first;
   const log = logWriter(parts, options, run);
   const renderer = createRenderer({ ...plainRendering(run, options), log: log?.add });
   const call = callOf(run, renderer);
@@ -102,6 +119,7 @@ async function runSpec(parts: Parts, run: RunInput, spec: CommandSpec, rest: rea
 
 /** The environment's own configuration file can only be read once the environment is known. */
 async function withSite(
+  { configuration }: ProgramParts,
   spec: CommandSpec,
   rest: readonly string[],
   run: RunInput,
@@ -115,7 +133,7 @@ async function withSite(
   return parseCommandLine(
     spec,
     rest,
-    configurationLayers(spec.name, run.session.env, environment.facts.prefix, isolated),
+    configurationLayers(spec.name, run.session.env, environment.facts.prefix, isolated, configuration),
   );
 }
 

@@ -7,7 +7,7 @@ import { tryParseVersion } from "../standards/version.ts";
 import type { Call } from "../std/call.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import type { Parts } from "./parts.ts";
-import { EVERYTHING, selectInstalled } from "./select-installed.ts";
+import { EVERYTHING, type InstalledSet, scanInstalled } from "./select-installed.ts";
 
 /** A distribution as `check` compares it: what is installed, or what will be. */
 export interface CheckedPackage {
@@ -39,7 +39,22 @@ export interface CheckReport extends CheckResult {
 
 /** Whether the installed distributions have what they ask for, as `pip check` sees it: in scan order, no extras, any version installed counts. */
 export function checkEnvironment(parts: Parts, environment: Environment, call: Call): CheckReport {
-  const distributions = selectInstalled(parts, environment, EVERYTHING, call);
+  const set = scanInstalled(parts, environment, EVERYTHING, call);
+  const known = reports.get(set);
+  if (known?.facts === environment.facts) return known.report;
+  const report = reportOn(set, environment, parts.tagRanks(environment));
+  reports.set(set, { facts: environment.facts, report });
+  return report;
+}
+
+/** By what they are about: it is another set as soon as anything has changed. */
+const reports = new WeakMap<InstalledSet, { readonly facts: object; readonly report: CheckReport }>();
+
+function reportOn(
+  { distributions }: InstalledSet,
+  environment: Environment,
+  ranks: ReadonlyMap<string, number>,
+): CheckReport {
   const unreadable: { key: NormalizedName; reason: string }[] = [];
   const packages: CheckedPackage[] = [];
   for (const distribution of distributions) {
@@ -49,7 +64,6 @@ export function checkEnvironment(parts: Parts, environment: Environment, call: C
       unreadable.push({ key: distribution.key, reason: error instanceof Error ? error.message : String(error) });
     }
   }
-  const ranks = parts.tagRanks(environment);
   const unsupported = distributions.filter((distribution) => {
     const tags = distribution.wheelTags();
     return tags !== undefined && !tags.some((tag) => ranks.has(tag)) && selectable(distribution.key);

@@ -32,6 +32,7 @@ import {
   rootRequirements,
 } from "./resolve-requirements.ts";
 import { warnAboutRoot } from "./root-warning.ts";
+import { collectMessages, recallSatisfied, rememberSatisfied, tellSatisfied } from "./satisfied-memory.ts";
 
 /** How a command gives text that is its result, whatever the verbosity (`--report -`). */
 export type Print = (text: string) => void;
@@ -115,6 +116,13 @@ async function isSatisfied(task: Task, context: ResolutionContext): Promise<bool
     ({ wants }) => wants.kind === "requirement" && wants.requirement.url === undefined,
   );
   if (asksIndex || !isNamed) return false;
+  const set = parts.installed.installed(environment);
+  const question = satisfiedQuestion(task);
+  const known = recallSatisfied(set, environment.facts, question);
+  if (known !== undefined) {
+    tellSatisfied(known, call);
+    return true;
+  }
   await nextTurn();
   const silent: ResolutionContext = {
     ...context,
@@ -123,14 +131,24 @@ async function isSatisfied(task: Task, context: ResolutionContext): Promise<bool
   const directs = createDirectWheels(silent);
   const roots = await rootRequirements(gathered.wanted, directs, silent);
   const constraints = await rootRequirements(gathered.constraints, directs, silent);
-  const input = resolveInput(roots, constraints, parts.installed.installed(environment), false, silent);
-  const walk = findSatisfied(input);
+  const walk = findSatisfied(resolveInput(roots, constraints, set, false, silent));
   if (walk === undefined) return false;
-  await rootRequirements(gathered.wanted, directs, context);
-  for (const warning of walk.warnings) call.reporter.message("warning", warning);
-  const messages = createMessages(call);
+  const heard = collectMessages(call);
+  await rootRequirements(gathered.wanted, directs, { ...context, call: heard.call });
+  for (const warning of walk.warnings) heard.call.reporter.message("warning", warning);
+  const messages = createMessages(heard.call);
   for (const one of walk.satisfied) messages.alreadySatisfied(one);
+  rememberSatisfied(set, environment.facts, question, heard.answer());
+  tellSatisfied(heard.answer(), call);
   return true;
+}
+
+/** What decides whether an installation has nothing to do, and what it then says, beside what is installed and the interpreter. */
+function satisfiedQuestion({ gathered, params, call }: Task): string {
+  const asked = [gathered.wanted, gathered.constraints].map((list) =>
+    list.map(({ text, origin, hashes }) => [text, origin, hashes]),
+  );
+  return JSON.stringify([asked, params.noDeps, call.cwd]);
 }
 
 async function underLock(

@@ -1,11 +1,11 @@
 import type { Environment } from "../python/environment.ts";
-import { type Installed, isInUserSite, isLocal } from "../python/installed.ts";
+import { type Installed, type InstalledSet, isInUserSite, isLocal, type ScanDepth } from "../python/installed.ts";
 import { normalizeName } from "../standards/name.ts";
 import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import type { Parts } from "./parts.ts";
 
-export type { Installed as InstalledDistribution } from "../python/installed.ts";
+export type { Installed as InstalledDistribution, InstalledSet } from "../python/installed.ts";
 
 /** Which installed distributions a command is about, in the words of pip's options. */
 export interface Selection {
@@ -41,12 +41,36 @@ export function selectInstalled(
   selection: Selection,
   call: Call,
 ): readonly Installed[] {
+  return selectFrom(scanInstalled(parts, environment, selection, call), environment, selection);
+}
+
+/**
+ * All that is installed where the selection looks, and the warnings about it said. Whatever is made of it holds as long as it is the same object,
+ * unless the selection is about the user site.
+ * @throws PipdError `invalid-options` when `paths` is combined with `local` or `user`
+ */
+export function scanInstalled(
+  parts: Parts,
+  environment: Environment | undefined,
+  selection: Selection,
+  call: Call,
+  depth: ScanDepth = "all",
+): InstalledSet {
   if (selection.paths.length > 0 && (selection.local || selection.user)) {
     throw new PipdError("invalid-options", "Cannot combine '--path' with '--user' or '--local'");
   }
   const folders = selection.paths.length > 0 ? selection.paths : (environment?.searchPath ?? []);
-  const installed = parts.installed.scan(folders);
+  const installed = parts.installed.scan(folders, depth);
   for (const { text } of installed.warnings) call.reporter.message("warning", text);
+  return installed;
+}
+
+/** What a selection takes of all that is installed. */
+export function selectFrom(
+  installed: InstalledSet,
+  environment: Environment | undefined,
+  selection: Selection,
+): readonly Installed[] {
   return installed.distributions.filter(
     (distribution) =>
       (!selection.local || environment === undefined || isLocal(distribution, environment)) &&

@@ -1,10 +1,11 @@
 import type { Environment } from "../python/environment.ts";
 import type { Installed } from "../python/installed.ts";
-import { normalizeName } from "../standards/name.ts";
+import type { MarkerEnvironment } from "../standards/marker.ts";
+import { type NormalizedName, normalizeName } from "../standards/name.ts";
 import type { Call } from "../std/call.ts";
 import { dependenciesIfValid } from "./dependencies.ts";
 import type { Parts } from "./parts.ts";
-import { EVERYTHING, selectInstalled } from "./select-installed.ts";
+import { EVERYTHING, type InstalledSet, scanInstalled } from "./select-installed.ts";
 
 /** What `show` says of one distribution; fields as METADATA has them. */
 export interface ShownPackage {
@@ -24,35 +25,62 @@ export interface ShowResult {
 
 /** Looks packages up by name, in the order of the names, repeated ones repeatedly. */
 export function showPackages(parts: Parts, environment: Environment, names: readonly string[], call: Call): ShowResult {
-  const distributions = selectInstalled(parts, environment, EVERYTHING, call);
-  const byKey = new Map(distributions.map((distribution) => [distribution.key, distribution]));
+  const set = scanInstalled(parts, environment, EVERYTHING, call, "metadata");
+  const { byKey } = set;
   const keys = names.map(normalizeName);
   return {
     packages: keys.flatMap((key) => {
       const distribution = byKey.get(key);
-      return distribution === undefined ? [] : [shown(distribution, distributions, environment)];
+      return distribution === undefined ? [] : [shown(distribution, set, environment)];
     }),
     missing: keys.filter((key) => !byKey.has(key)).toSorted(),
   };
 }
 
-function shown(distribution: Installed, all: readonly Installed[], environment: Environment): ShownPackage {
+function shown(distribution: Installed, set: InstalledSet, environment: Environment): ShownPackage {
   const { markers } = environment.facts;
   const own = dependenciesIfValid(distribution, markers);
   const requires =
     own === undefined ? distribution.metadata().requiresDist : [...new Set(own.map((requirement) => requirement.name))];
-  const others = all.map((other) => ({ other, dependencies: dependenciesIfValid(other, markers) }));
-  const requiredBy = others.some(({ dependencies }) => dependencies === undefined)
-    ? ["#N/A"]
-    : others
-        .filter(({ dependencies }) => dependencies?.some((requirement) => requirement.key === distribution.key))
-        .map(({ other }) => other.metadata().name || "UNKNOWN");
+  const dependents = dependentsIn(set, markers);
+  const requiredBy = dependents === undefined ? ["#N/A"] : (dependents.get(distribution.key) ?? []);
   return {
     distribution,
     homepage: homepageOf(distribution),
     requires: sorted(requires),
     requiredBy: sorted(requiredBy),
   };
+}
+
+/** Names of distributions by what they depend on. */
+type Dependents = ReadonlyMap<NormalizedName, readonly string[]>;
+
+const known = new WeakMap<
+  InstalledSet,
+  { readonly markers: MarkerEnvironment; readonly dependents: Dependents | undefined }
+>();
+
+/** Who depends on whom in a set; undefined when somebody's metadata cannot be understood. Made once for a set. */
+function dependentsIn(set: InstalledSet, markers: MarkerEnvironment): Dependents | undefined {
+  const last = known.get(set);
+  if (last?.markers === markers) return last.dependents;
+  const dependents = dependentsOf(set.distributions, markers);
+  known.set(set, { markers, dependents });
+  return dependents;
+}
+
+function dependentsOf(all: readonly Installed[], markers: MarkerEnvironment): Dependents | undefined {
+  const dependents = new Map<NormalizedName, string[]>();
+  for (const other of all) {
+    const dependencies = dependenciesIfValid(other, markers);
+    if (dependencies === undefined) return undefined;
+    for (const key of new Set(dependencies.map((requirement) => requirement.key))) {
+      const names = dependents.get(key) ?? [];
+      names.push(other.metadata().name || "UNKNOWN");
+      dependents.set(key, names);
+    }
+  }
+  return dependents;
 }
 
 function sorted(names: readonly string[]): readonly string[] {

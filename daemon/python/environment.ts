@@ -5,6 +5,7 @@ import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
 import { kindOfPath, readFileIfThere } from "../std/read-file.ts";
 import { behindShim, executablesOnPath, isExecutable, pyenvExecutables } from "./find-python.ts";
+import { isStill, type Stamp, stampAt } from "./folder-stamp.ts";
 import type { Interpreters } from "./interpreter.ts";
 import { type InterpreterFacts, isVirtualEnvironment } from "./interpreter-facts.ts";
 import { parseVenvConfig } from "./venv-facts.ts";
@@ -96,19 +97,28 @@ export function environmentOf(
 ): Environment {
   const isVirtual = isVirtualEnvironment(facts);
   return {
-    root: realpathSync(facts.prefix),
+    root: realpathSync.native(facts.prefix),
     executable: facts.executable,
     facts,
     isVirtual,
-    includesSystemSite: !isVirtual || venvIncludesSystemSite(facts.prefix),
+    includesSystemSite: !isVirtual || venvIncludesSystemSite(facts),
     searchPath: interpreters.searchPath(facts),
     origin,
   };
 }
 
-function venvIncludesSystemSite(prefix: string): boolean {
-  const config = readFileIfThere(join(prefix, "pyvenv.cfg"));
-  return config !== undefined && parseVenvConfig(Buffer.from(config).toString("utf8")).includesSystemSite;
+/** What `pyvenv.cfg` says, while it is unchanged: the facts are others when it was another one at their time. */
+const systemSites = new WeakMap<InterpreterFacts, { readonly stamp: Stamp; readonly included: boolean }>();
+
+function venvIncludesSystemSite(facts: InterpreterFacts): boolean {
+  const path = join(facts.prefix, "pyvenv.cfg");
+  const known = systemSites.get(facts);
+  if (known !== undefined && isStill(path, known.stamp)) return known.included;
+  const stamp = stampAt(path);
+  const config = readFileIfThere(path);
+  const included = config !== undefined && parseVenvConfig(Buffer.from(config).toString("utf8")).includesSystemSite;
+  systemSites.set(facts, { stamp, included });
+  return included;
 }
 
 /** The interpreter in a folder that is an environment, or undefined. */

@@ -7,7 +7,7 @@ import { basename, join, resolve } from "node:path";
 import { isValidName, type NormalizedName } from "../standards/name.ts";
 import { readFileIfThere } from "../std/read-file.ts";
 import type { Environment } from "./environment.ts";
-import { forgetOldest, SETTLING_TIME, stampOf } from "./folder-stamp.ts";
+import { forgetOldest, isStill, SETTLING_TIME, type Stamp, stampAt, stampOf } from "./folder-stamp.ts";
 import { createInstalled, type Installed, type InstalledKind } from "./installed-distribution.ts";
 import { isVirtualEnvironment } from "./interpreter-facts.ts";
 
@@ -29,11 +29,18 @@ export interface InstalledSet {
   readonly warnings: readonly ScanWarning[];
 }
 
+/** What a scan compares with the disk: METADATA alone, or the info folders too. */
+export type ScanDepth = "metadata" | "all";
+
 export interface InstalledModel {
-  /** What is installed in these folders, in this order (an environment's `searchPath`, or the folders of `--path`). Missing folders are empty. */
-  scan(folders: readonly string[]): InstalledSet;
+  /**
+   * What is installed in these folders, in this order (an environment's `searchPath`, or the folders of `--path`). Missing folders are empty.
+   * METADATA of all is compared with the disk. With `depth` "all" the info folders are, too: then the set is another one also when INSTALLER,
+   * REQUESTED, direct_url.json or WHEEL has come, gone or been replaced, so that whatever was made of a set holds as long as there is the same one.
+   */
+  scan(folders: readonly string[], depth?: ScanDepth): InstalledSet;
   /** What an environment sees: {@link InstalledModel.scan} of its search path. */
-  installed(environment: Pick<Environment, "searchPath">): InstalledSet;
+  installed(environment: Pick<Environment, "searchPath">, depth?: ScanDepth): InstalledSet;
   /** Forgets everything; the next scan reads anew. */
   clear(): void;
 }
@@ -42,7 +49,10 @@ export interface InstalledModel {
 interface Entry {
   readonly name: string;
   readonly stampPath: string;
-  readonly stamp: string;
+  readonly stamp: Stamp;
+  /** Of the info folder itself. */
+  readonly infoFolder: string;
+  readonly infoStamp: Stamp;
   readonly installed: Installed | undefined;
 }
 
@@ -72,10 +82,10 @@ export function createInstalledModel(clock: () => number): InstalledModel {
   const currentGeneration = (): number => generation;
 
   /** The folder as the disk has it now: the object of last time when nothing has changed. */
-  const look = (path: string, installedIn: string, eggLink: string | undefined): Folder => {
+  const look = (path: string, installedIn: string, eggLink: string | undefined, depth: ScanDepth): Folder => {
     const key = eggLink === undefined ? path : `${path}\0${eggLink}`;
     const known = folders.get(key);
-    const folder = refresh({ path, installedIn, eggLink, generation: currentGeneration }, known, clock());
+    const folder = refresh({ path, installedIn, eggLink, generation: currentGeneration }, known, clock(), depth);
     if (folder !== known) {
       folders.delete(key);
       folders.set(key, folder);
@@ -84,15 +94,15 @@ export function createInstalledModel(clock: () => number): InstalledModel {
     return folder;
   };
 
-  const scan = (paths: readonly string[]): InstalledSet => {
+  const scan = (paths: readonly string[], depth: ScanDepth = "metadata"): InstalledSet => {
     generation += 1;
     const seen: Folder[] = [];
     for (const path of paths) {
-      const folder = look(path, path, undefined);
+      const folder = look(path, path, undefined, depth);
       seen.push(folder);
       for (const link of folder.eggLinks) {
         if (link.target !== undefined) {
-          seen.push(look(link.target, path, link.path));
+          seen.push(look(link.target, path, link.path, depth));
         }
       }
     }
@@ -115,7 +125,7 @@ export function createInstalledModel(clock: () => number): InstalledModel {
     folders.clear();
     sets.clear();
   };
-  return { scan, installed: (environment) => scan(environment.searchPath), clear };
+  return { scan, installed: (environment, depth) => scan(environment.searchPath, depth), clear };
 }
 
 /** Where a folder stands: on the search path, or at the end of an `.egg-link` file. */
@@ -126,17 +136,26 @@ interface Place {
   readonly generation: () => number;
 }
 
-function refresh(place: Place, known: Folder | undefined, now: number): Folder {
+function refresh(place: Place, known: Folder | undefined, now: number, depth: ScanDepth): Folder {
   const stat = statSync(place.path, { throwIfNoEntry: false });
   const stamp = stat?.isDirectory() ? `${stat.mtimeMs} ${stat.ino}` : "";
   if (known === undefined || known.stamp !== stamp || !known.settled) {
     const settled = stamp === "" || now - (stat?.mtimeMs ?? 0) > SETTLING_TIME;
     return unlessSame(known, readFolder(place, known, stamp, settled));
   }
-  if (known.entries.every((entry) => stampOf(entry.stampPath) === entry.stamp) && known.eggLinks.every(isUnchanged)) {
+  const isSame = depth === "all" ? isWhollyUnchanged : hasSameMetadata;
+  if (known.entries.every(isSame) && known.eggLinks.every(isUnchanged)) {
     return known;
   }
   return readFolder(place, known, stamp, known.settled);
+}
+
+function hasSameMetadata({ stampPath, stamp }: Entry): boolean {
+  return isStill(stampPath, stamp);
+}
+
+function isWhollyUnchanged(entry: Entry): boolean {
+  return hasSameMetadata(entry) && (entry.infoFolder === entry.stampPath || isStill(entry.infoFolder, entry.infoStamp));
 }
 
 /** Rereading a young folder mostly finds what was there: then the sets made of it stay. */
@@ -197,10 +216,10 @@ function readEntry(place: Place, name: string, before: Entry | undefined): Entry
   const infoFolder = join(place.path, name);
   const kind = kindOf(infoFolder, name);
   const stampPath = stampPathOf(infoFolder, kind);
-  const stamp = stampOf(stampPath);
-  if (before !== undefined && before.stampPath === stampPath && before.stamp === stamp) {
+  if (before !== undefined && before.stampPath === stampPath && isWhollyUnchanged(before)) {
     return before;
   }
+  const [stamp, infoStamp] = [stampAt(stampPath), stampAt(infoFolder)];
   const installed = createInstalled({
     kind,
     infoFolder,
@@ -210,7 +229,7 @@ function readEntry(place: Place, name: string, before: Entry | undefined): Entry
     generation: place.generation,
     ...nameAndVersion(name),
   });
-  return { name, stampPath, stamp, installed };
+  return { name, stampPath, stamp, infoFolder, infoStamp, installed };
 }
 
 function kindOf(infoFolder: string, name: string): InstalledKind {

@@ -172,9 +172,15 @@ function factsKey(path: string, call: Call): string {
   const variables = LAUNCHER_VARIABLES.map((name) => call.env[name] ?? null);
   const pythonPath = call.env["PYTHONPATH"] ?? "";
   const relative = pythonPath.split(":").some((entry) => pythonPath !== "" && !isAbsolute(entry));
-  const parts = [FORMAT, path, variables, relative ? call.cwd : null];
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
+  const text = JSON.stringify([FORMAT, path, variables, relative ? call.cwd : null]);
+  const key = factsKeys.get(text) ?? createHash("sha256").update(text).digest("hex").slice(0, 32);
+  factsKeys.set(text, key);
+  forgetOldest(factsKeys, MAX_INTERPRETERS);
+  return key;
 }
+
+/** By what they are made of: the same callers come again and again. */
+const factsKeys = new Map<string, string>();
 
 /** Changes when the interpreter, its `pyvenv.cfg`, the kernel (`platform_version`) or the system's C library (`ld.so.cache`) does. */
 function stampOf(path: string): string {

@@ -19,7 +19,8 @@ export function createLoopDelay(): LoopDelay {
   return {
     busy: () => {
       histogram ??= monitorEventLoopDelay({ resolution: RESOLUTION });
-      histogram.reset();
+      // Between short runs nothing was sampled, and this takes as long as such a run.
+      if (histogram.count > 0) histogram.reset();
       histogram.enable();
     },
     idle: () => void histogram?.disable(),

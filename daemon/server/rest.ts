@@ -36,6 +36,9 @@ export interface RestParts {
 
 export const REST_TIMES: RestParts["times"] = { garbageMs: 5000, cachesMs: 30_000, limitMs: 60_000 };
 
+/** Asking the system for the size takes a tenth of a millisecond: not between two commands that follow each other. */
+const LOOK_AFTER_MS = 5;
+
 /** Garbage collections after which V8 has forgotten code that nobody runs. */
 const ALL_ROUNDS = 7;
 /** Bytes. */
@@ -93,17 +96,20 @@ export function createRest(parts: RestParts): Rest {
     if (isOver() && resting)
       parts.retire(`it used ${megabytes(rss())} of memory, and memory-limit is ${megabytes(limitBytes)}`);
   };
+  const look = async (): Promise<void> => {
+    overSince = isOver() ? (overSince ?? elapsed()) : undefined;
+    if (overSince !== undefined) later(Math.max(0, overSince + times.limitMs - elapsed()), enforce);
+    if (!isLarge()) return;
+    later(times.garbageMs, () => giveBack("garbage", 1, parts.endThreads));
+    later(times.cachesMs, whenDone);
+  };
   return {
     busy: clear,
     idle: () => {
       clear();
       if (ended) return;
       resting = true;
-      overSince = isOver() ? (overSince ?? elapsed()) : undefined;
-      if (overSince !== undefined) later(Math.max(0, overSince + times.limitMs - elapsed()), enforce);
-      if (!isLarge()) return;
-      later(times.garbageMs, () => giveBack("garbage", 1, parts.endThreads));
-      later(times.cachesMs, whenDone);
+      later(LOOK_AFTER_MS, look);
     },
     stop: () => {
       ended = true;

@@ -5,14 +5,15 @@ import {
   createMessageConnection,
   ErrorCodes,
   Message,
+  type MessageWriter,
   NullLogger,
   ResponseError,
   StreamMessageReader,
-  StreamMessageWriter,
 } from "vscode-jsonrpc/node";
 import { METHODS, type MethodName, type Params, type Result } from "../../protocol/methods.ts";
 import type { ErrorFacts } from "../../protocol/wire.ts";
 import { PipdError } from "../std/errors.ts";
+import { createMessageWriter } from "./message-writer.ts";
 import { errorFacts } from "./rpc-error.ts";
 
 /** One connection, with the methods of protocol/methods.ts. The only user of the JSON-RPC library in the daemon. */
@@ -39,7 +40,7 @@ export interface Receiver {
 
 /** Speaks JSON-RPC over two streams. `end` closes the transport. */
 export function openPeer(input: Readable, output: Writable, end: () => void, receiver: Receiver): Peer {
-  const writer = new StreamMessageWriter(output);
+  const writer = createMessageWriter(output);
   const answers = countAnswers(writer, (waiting) => {
     // Who does not read is not read from either, and who has asked that much by then is gone.
     if (waiting === MOST_WAITING) input.pause();
@@ -115,7 +116,7 @@ const MOST_WAITING = 32;
 
 /** Follows what the library writes, since it does not say when an answer has left. @param changed called with the number of answers that are ready and have not left */
 function countAnswers(
-  writer: StreamMessageWriter,
+  writer: MessageWriter,
   changed: (waiting: number) => void,
 ): { expect(): void; release(): void; done(): Promise<void> } {
   let open = 0;

@@ -36,7 +36,7 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
   let unacknowledged = 0;
   const sizes = new Map<number, number>();
   let pumping = false;
-  const ended = new AbortController();
+  let ended = false;
   let flushWaiters: (() => void)[] = [];
   let nextStatus: string | undefined;
   let statusTimer: NodeJS.Timeout | undefined;
@@ -70,7 +70,7 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
     return last;
   };
   const settleFlush = (): void => {
-    if (!ended.signal.aborted && (waiting.length > 0 || !spill.empty || newest !== undefined)) return;
+    if (!ended && (waiting.length > 0 || !spill.empty || newest !== undefined)) return;
     for (const waiter of flushWaiters) waiter();
     flushWaiters = [];
   };
@@ -79,7 +79,7 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
     pumping = true;
     // One turn later, so that what is written in a row leaves together.
     await Promise.resolve();
-    while (!ended.signal.aborted && unacknowledged < WINDOW) {
+    while (!ended && unacknowledged < WINDOW) {
       const piece = next();
       if (piece === undefined) break;
       sizes.set(++seq, piece.text.length);
@@ -93,8 +93,8 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
   const sendStatus = async (): Promise<void> => {
     const text = nextStatus;
     nextStatus = undefined;
-    if (text !== undefined && !ended.signal.aborted) await sender.status(text);
-    if (ended.signal.aborted) return;
+    if (text !== undefined && !ended) await sender.status(text);
+    if (ended) return;
     statusTimer = setTimeout(() => {
       statusTimer = undefined;
       if (nextStatus !== undefined) startStatus();
@@ -111,7 +111,7 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
   };
   return {
     write: (fd, text) => {
-      if (ended.signal.aborted) return;
+      if (ended) return;
       for (let at = 0; at < text.length; ) {
         let end = Math.min(at + PIECE, text.length);
         // A character of two code units is not cut.
@@ -139,7 +139,7 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
         if (!pumping) settleFlush();
       }),
     close: () => {
-      ended.abort();
+      ended = true;
       clearTimeout(statusTimer);
       waiting = [];
       newest = undefined;

@@ -130,7 +130,7 @@ export function createRuns(parts: RunsParts): Runs {
       await Promise.race([run.progress?.end(), failed.catch(() => {})]);
       served++;
       active.delete(run);
-      run.over.abort();
+      run.over.abort(OVER);
       run.output.close();
       parts.changed();
     }
@@ -161,6 +161,9 @@ export function createRuns(parts: RunsParts): Runs {
     },
   };
 }
+
+/** A reason given costs nothing; without one an exception is made for every run. */
+const OVER = "the run is over";
 
 function cancelled(): RpcFailure {
   return new RpcFailure("request-cancelled", "cancelled", { exitCode: EXIT.interrupted });

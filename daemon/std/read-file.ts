@@ -23,7 +23,8 @@ export function readFileIfThere(path: string): Uint8Array | undefined {
 /** What stands at a path: a file, a folder (symbolic links followed), or nothing that can be looked at. */
 export function kindOfPath(path: string): "file" | "folder" | undefined {
   try {
-    return statSync(path).isDirectory() ? "folder" : "file";
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat === undefined ? undefined : stat.isDirectory() ? "folder" : "file";
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, lstatSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Call } from "../std/call.ts";
@@ -112,8 +112,8 @@ export function createEnvironmentLocks(parts: EnvironmentLocksParts): Environmen
       return note === undefined ? undefined : { pid: note.pid, command: note.command, since: note.since };
     },
     isLeft: (root) => {
-      if (!readNames(root).includes(LOCK)) return false;
       const path = join(root, LOCK);
+      if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return false;
       // Our own that could not be deleted when it was given back is left, too.
       const isOurs = holderOf(path)?.process === processMark() && !queues.has(realPathAsFarAsItExists(root));
       return isOurs || isLeftLock(path);
@@ -211,14 +211,6 @@ async function untilLikelyFree(path: string, signal: AbortSignal): Promise<void>
     await sleep(LOOK_EVERY_MS, undefined, { signal });
     const holder = holderOf(path);
     if (!existsSync(path) || holder === undefined || stateOfProcess(holder.process) === "gone") return;
-  }
-}
-
-function readNames(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
   }
 }
 
