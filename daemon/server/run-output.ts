@@ -37,6 +37,7 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
   const sizes = new Map<number, number>();
   let pumping = false;
   let ended = false;
+  const isEnded = (): boolean => ended;
   let flushWaiters: (() => void)[] = [];
   let nextStatus: string | undefined;
   let statusTimer: NodeJS.Timeout | undefined;
@@ -79,7 +80,7 @@ export function createRunOutput(sender: OutputSender, spillPath: string): RunOut
     pumping = true;
     // One turn later, so that what is written in a row leaves together.
     await Promise.resolve();
-    while (!ended && unacknowledged < WINDOW) {
+    while (!isEnded() && unacknowledged < WINDOW) {
       const piece = next();
       if (piece === undefined) break;
       sizes.set(++seq, piece.text.length);
