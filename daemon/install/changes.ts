@@ -5,6 +5,7 @@ import type { Journal } from "./journal.ts";
 import type { FolderWork } from "./link.ts";
 import type { FileWrite, LinkGroup } from "./link-shard.ts";
 import { unwritable } from "./os-error.ts";
+import type { FolderEntries } from "./path-set.ts";
 import type { Plan } from "./plan.ts";
 import { removalMoves } from "./removal-paths.ts";
 import type { InstallTarget } from "./target.ts";
@@ -24,7 +25,7 @@ export interface Changes extends Pick<Journal, "moves" | "createdFolders" | "cre
 export function findChanges(plan: Plan, target: InstallTarget, folders: FolderReader): Changes {
   const edits = mergeEdits(plan.removals.flatMap(({ edits }) => edits)).flatMap(editedFile);
   const keep = [...keptFolders(target), ...plan.removals.flatMap(({ keep }) => keep)];
-  const doomed = [...plan.removals.flatMap(({ paths }) => paths), ...plan.replaced];
+  const doomed = doomedEntries(plan);
   const moves = new Set([...removalMoves(doomed, keep, folders), ...edits.map(({ path }) => path)]);
   const places = createPlaces(target, moves, folders);
   const createdFiles: string[] = [];
@@ -40,6 +41,17 @@ export function findChanges(plan: Plan, target: InstallTarget, folders: FolderRe
     return { folder: place.folder, missing: place.missing, groups, writes };
   });
   return { moves: [...moves], createdFolders: [...createdFolders], createdFiles, work };
+}
+
+function doomedEntries({ removals, replaced }: Plan): FolderEntries {
+  const doomed = new Map<string, ReadonlySet<string>>();
+  const add = (folder: string, names: ReadonlySet<string>): void => {
+    const known = doomed.get(folder);
+    doomed.set(folder, known === undefined ? names : known.union(names));
+  };
+  for (const { entries } of removals) for (const [folder, names] of entries) add(folder, names);
+  for (const path of replaced) add(folderOf(path), new Set([nameOf(path)]));
+  return doomed;
 }
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);

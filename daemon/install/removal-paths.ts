@@ -1,4 +1,5 @@
 import type { EntryKind, FolderReader } from "./folder-reader.ts";
+import type { FolderEntries } from "./path-set.ts";
 
 /** The fewest paths that contain all of the given ones (pip's `compact`). A path that ends in `/` or in slash and star stands for the folder. */
 export function compactPaths(paths: Iterable<string>): string[] {
@@ -32,7 +33,7 @@ export interface RemovalListing {
   readonly wouldMove: readonly string[];
 }
 
-/** The lists that pip prints for a removal: one line for each package folder, or every file with `verbose`. */
+/** The lists that pip prints for the removal of these paths: one line for each package folder, or every file with `verbose`. */
 export function removalListing(
   { paths, refused }: { readonly paths: readonly string[]; readonly refused: readonly string[] },
   verbose: boolean,
@@ -100,26 +101,20 @@ function walk(folder: string, folders: FolderReader, visit: (path: string, kind:
 }
 
 /**
- * The fewest renames that take these paths away: a folder is moved whole when nothing else is in it, and a parent that would be left empty goes
+ * The fewest renames that take these existing entries away: a folder is moved whole when nothing else is in it, and a parent that would be left empty goes
  * along (pip leaves some of those behind). Folders of `keep`, and their parents, stay. The result holds no path below another one.
  *
  * As with pip, empty folders and links to folders do not keep a folder that had files of the distribution; they do keep its parents.
  */
-export function removalMoves(
-  paths: Iterable<string>,
-  keep: Iterable<string>,
-  folders: FolderReader,
-): readonly string[] {
-  const doomed = new Set(paths);
+export function removalMoves(doomed: FolderEntries, keep: Iterable<string>, folders: FolderReader): readonly string[] {
   const kept = new Set<string>();
   for (const folder of keep) addAncestors(folder, kept);
-  const withFiles = new Set<string>();
   const touched = new Set<string>();
-  for (const path of doomed) {
-    const parent = path.slice(0, path.lastIndexOf("/"));
-    withFiles.add(parent);
-    addAncestors(parent, touched);
-  }
+  for (const folder of doomed.keys()) addAncestors(folder, touched);
+  const isDoomed = (path: string): boolean => {
+    const slash = path.lastIndexOf("/");
+    return doomed.get(slash === 0 ? "/" : path.slice(0, slash))?.has(path.slice(slash + 1)) === true;
+  };
   const decided = new Map<string, boolean>();
   const goesWhole = (folder: string): boolean => {
     const known = decided.get(folder);
@@ -130,31 +125,33 @@ export function removalMoves(
   };
   const isAllDoomed = (folder: string): boolean => {
     const entries = folders.list(folder);
+    const going = doomed.get(folder);
     if (entries === undefined) return false;
-    const hadFiles = withFiles.has(folder);
+    if (going?.size === entries.size) return true;
     for (const [name, kind] of entries) {
+      if (going?.has(name) === true) continue;
       const path = `${folder}/${name}`;
-      if (doomed.has(path)) continue;
       if (
         kind === "folder"
-          ? !(touched.has(path) ? goesWhole(path) : hadFiles && holdsNoFiles(path, folders))
-          : kind !== "folder-link" || !hadFiles
+          ? !(touched.has(path) ? goesWhole(path) : going !== undefined && holdsNoFiles(path, folders))
+          : kind !== "folder-link" || going === undefined
       ) {
         return false;
       }
     }
     return true;
   };
+  /** The highest of the folders above and including this one that goes whole; undefined when this one does not go. */
+  const goingFolder = (folder: string): string | undefined => {
+    let top: string | undefined;
+    for (let at = folder; at !== "" && (isDoomed(at) || goesWhole(at)); at = parentOf(at)) top = at;
+    return top;
+  };
   const moves = new Set<string>();
-  for (const path of doomed) {
-    let top = path;
-    for (
-      let parent = parentOf(path);
-      parent !== "" && (doomed.has(parent) || goesWhole(parent));
-      parent = parentOf(parent)
-    )
-      top = parent;
-    moves.add(top);
+  for (const [folder, names] of doomed) {
+    const top = goingFolder(folder);
+    if (top !== undefined) moves.add(top);
+    else for (const name of names) moves.add(folder === "/" ? `/${name}` : `${folder}/${name}`);
   }
   return [...moves];
 }

@@ -1,11 +1,11 @@
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join, normalize } from "node:path";
-import { parseRecord } from "../standards/dist-info.ts";
+import { parseRecordPaths } from "../standards/dist-info.ts";
 import { parseEntryPoints } from "../standards/entry-points.ts";
 import { InvalidText } from "../standards/invalid-text.ts";
 import { errnoOf, PipdError } from "../std/errors.ts";
 import { createFolderReader, type FolderReader } from "./folder-reader.ts";
-import { byteCodePath } from "./record.ts";
+import { createPathSet, type FolderEntries, type PathSet, pathsOf } from "./path-set.ts";
 
 /** What of an installed distribution decides its removal; python/installed's `Installed` has these fields. */
 export interface RemovableDistribution {
@@ -49,8 +49,8 @@ export interface PthEdit {
 export interface UninstallPlan {
   readonly name: string;
   readonly version: string;
-  /** Existing files (rarely folders), real absolute paths, sorted. */
-  readonly paths: readonly string[];
+  /** Existing files (rarely folders). `pathsOf` gives their paths. */
+  readonly entries: FolderEntries;
   /** Existing files that the distribution lists outside the environment: they stay. */
   readonly refused: readonly string[];
   readonly edits: readonly PthEdit[];
@@ -73,67 +73,32 @@ export function planUninstall(
   folders: FolderReader = createFolderReader(),
 ): UninstallPlan {
   const found = createPathSet(scope, folders);
-  const notice = whyNot(installed, scope);
+  const realOrSame = (path: string): string => folders.real(path) ?? realPath(path);
+  const notice = whyNot(installed, scope, folders, realOrSame);
   if (notice === undefined) {
-    collectFiles(installed, scope, found);
-    collectScripts(installed, scope, found);
+    collectFiles(installed, scope, found, folders);
+    collectScripts(installed, scope, found, folders, realOrSame);
   }
   return {
     name: installed.name,
     version: installed.version,
-    paths: [...found.paths].sort(),
-    refused: [...found.refused].sort(),
+    entries: found.entries,
+    refused: pathsOf(found.refused),
     edits: [...found.edits].map(([file, entries]) => ({ file, entries: [...entries] })),
     keep: scope.keep.map(realOrSame),
     notice,
   };
 }
 
-interface PathSet {
-  readonly paths: Set<string>;
-  readonly refused: Set<string>;
-  readonly edits: Map<string, Set<string>>;
-  add(path: string): void;
-  addEntry(pthFile: string, entry: string): void;
-}
-
-function createPathSet(scope: RemovalScope, folders: FolderReader): PathSet {
-  const roots = scope.roots.map((root) => folders.real(root)).filter((root) => root !== undefined);
-  const isInside = (path: string): boolean => roots.some((root) => isBelow(path, root));
-  const paths = new Set<string>();
-  const refused = new Set<string>();
-  const edits = new Map<string, Set<string>>();
-  const add = (path: string): void => {
-    const name = basename(path);
-    const folder = folders.real(dirname(path));
-    if (folder === undefined || name === "" || name === "." || name === "..") return;
-    const real = folder === "/" ? `/${name}` : `${folder}/${name}`;
-    if (!folders.exists(real)) return;
-    (isInside(real) ? paths : refused).add(real);
-    const byteCode = scope.cacheTag === undefined ? undefined : byteCodePath(real, scope.cacheTag);
-    if (byteCode !== undefined) add(byteCode);
-  };
-  return {
-    paths,
-    refused,
-    edits,
-    add,
-    addEntry(pthFile, entry) {
-      const folder = folders.real(dirname(pthFile));
-      if (folder === undefined) return;
-      const file = join(folder, basename(pthFile));
-      if (isInside(file)) edits.set(file, (edits.get(file) ?? new Set()).add(entry));
-      else refused.add(file);
-    },
-  };
-}
-
-const isBelow = (path: string, root: string): boolean => root === "/" || path.startsWith(`${root}/`);
-
 /** pip's three reasons to leave a distribution alone without an error. */
-function whyNot(installed: RemovableDistribution, scope: RemovalScope): string | undefined {
+function whyNot(
+  installed: RemovableDistribution,
+  scope: RemovalScope,
+  folders: FolderReader,
+  realOrSame: (path: string) => string,
+): string | undefined {
   const location = realOrSame(installed.location);
-  const place = realOrSame(eggLinkOf(installed, scope) ?? installed.location);
+  const place = realOrSame(eggLinkOf(installed, scope, folders) ?? installed.location);
   if (scope.isVirtual && !place.startsWith(realOrSame(scope.prefix))) {
     return `Not uninstalling ${canonical(installed.name)} at ${location}, outside environment ${scope.prefix}`;
   }
@@ -145,7 +110,10 @@ function whyNot(installed: RemovableDistribution, scope: RemovalScope): string |
 
 const canonical = (name: string): string => name.replaceAll(/[-_.]+/g, "-").toLowerCase();
 
-function realOrSame(path: string): string {
+const isBelow = (path: string, root: string): boolean => root === "/" || path.startsWith(`${root}/`);
+
+/** Of a file, or of what is not there. */
+function realPath(path: string): string {
   try {
     return realpathSync(path);
   } catch {
@@ -154,27 +122,33 @@ function realOrSame(path: string): string {
 }
 
 /** The cases of pip in pip's order: with two installations of one name it is the one found first that goes. */
-function collectFiles(installed: RemovableDistribution, scope: RemovalScope, found: PathSet): void {
+function collectFiles(
+  installed: RemovableDistribution,
+  scope: RemovalScope,
+  found: PathSet,
+  folders: FolderReader,
+): void {
   const { infoFolder, location, name } = installed;
-  const isFolder = infoFolder !== undefined && kindOf(infoFolder) === "folder";
+  const kind = infoFolder === undefined ? undefined : folders.kind(infoFolder);
+  const isFolder = infoFolder !== undefined && (kind === "folder" || kind === "folder-link");
   const isFlatEggInfo =
     isFolder && infoFolder.endsWith(".egg-info") && !infoFolder.endsWith(`${name.replaceAll("-", "_")}.egg-info`);
   if (isFlatEggInfo) {
     collectEggInfo(infoFolder, location, found);
-  } else if (infoFolder !== undefined && kindOf(infoFolder) === "file") {
+  } else if (kind === "file") {
     throw new PipdError(
       "uninstall-distutils-installed-package",
       `Cannot uninstall ${name} ${installed.version}\nIt is a distutils installed project and thus we cannot accurately determine ` +
         "which files belong to it which would lead to only a partial uninstall.",
     );
   } else if (location.replace(/\/$/, "").endsWith(".egg")) {
-    const egg = realOrSame(location);
+    const egg = folders.real(location) ?? realPath(location);
     found.add(egg);
     found.addEntry(join(dirname(egg), "easy-install.pth"), `./${basename(egg)}`);
   } else if (isFolder && infoFolder.endsWith(".dist-info")) {
     collectRecord(installed, infoFolder, found);
   } else {
-    const link = eggLinkOf(installed, scope);
+    const link = eggLinkOf(installed, scope, folders);
     if (link !== undefined) {
       found.add(link);
       found.addEntry(join(dirname(link), "easy-install.pth"), location);
@@ -184,23 +158,34 @@ function collectFiles(installed: RemovableDistribution, scope: RemovalScope, fou
 
 function collectRecord(installed: RemovableDistribution, infoFolder: string, found: PathSet): void {
   const record = textOf(join(infoFolder, "RECORD"));
-  const entries =
-    record === undefined ? legacyEntries(infoFolder, installed.location) : parseRecord(record).map(({ path }) => path);
-  if (entries === undefined) throw noRecord(installed);
-  for (const entry of entries) {
-    const path = absolute(installed.location, entry);
-    found.add(path);
-    if (!path.endsWith(".py")) continue;
-    found.add(`${path.slice(0, -3)}.pyc`);
-    found.add(`${path.slice(0, -3)}.pyo`);
+  const listed = record === undefined ? legacyEntries(infoFolder, installed.location) : parseRecordPaths(record);
+  if (listed === undefined) throw noRecord(installed);
+  for (const [folder, names] of byFolder(listed)) {
+    found.addNames(folder.startsWith("/") ? folder : absolute(installed.location, folder), names, true);
   }
+}
+
+/** Names by their folder, "" for none. RECORD is sorted, so that neighbours mostly share one. */
+function byFolder(paths: readonly string[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const folders = new Map<string, Set<string>>();
+  let last: string | undefined;
+  let names = new Set<string>();
+  for (const path of paths) {
+    const slash = path.lastIndexOf("/");
+    if (last === undefined || slash !== last.length || !path.startsWith(last)) {
+      last = slash === 0 ? "/" : path.slice(0, Math.max(slash, 0));
+      names = folders.get(last) ?? new Set();
+      folders.set(last, names);
+    }
+    names.add(path.slice(slash + 1));
+  }
+  return folders;
 }
 
 function collectEggInfo(infoFolder: string, location: string, found: PathSet): void {
   found.add(infoFolder);
   const record = textOf(join(infoFolder, "RECORD"));
-  const entries =
-    record === undefined ? legacyEntries(infoFolder, location) : parseRecord(record).map(({ path }) => path);
+  const entries = record === undefined ? legacyEntries(infoFolder, location) : parseRecordPaths(record);
   if (entries !== undefined) {
     for (const entry of entries) found.add(absolute(location, entry));
     return;
@@ -227,14 +212,23 @@ function legacyEntries(infoFolder: string, location: string): readonly string[] 
 const absolute = (location: string, entry: string): string =>
   entry.startsWith("/") ? entry : `${location}/${entry.replace(/^(\.\/)+/, "")}`;
 
-function collectScripts({ infoFolder, location }: RemovableDistribution, scope: RemovalScope, found: PathSet): void {
+function collectScripts(
+  { infoFolder, location }: RemovableDistribution,
+  scope: RemovalScope,
+  found: PathSet,
+  folders: FolderReader,
+  realOrSame: (path: string) => string,
+): void {
   if (infoFolder === undefined) return;
   const isUser = scope.userSite !== undefined && realOrSame(location).startsWith(realOrSame(scope.userSite));
   const scripts = isUser ? (scope.userScripts ?? scope.scripts) : scope.scripts;
-  for (const name of createFolderReader().list(join(infoFolder, "scripts"))?.keys() ?? [])
-    found.add(join(scripts, name));
-  const { console, gui } = entryPointsOf(join(infoFolder, "entry_points.txt"));
-  for (const { name } of [...console, ...gui]) if (!name.includes("\0")) found.add(join(scripts, name));
+  const info = folders.list(infoFolder);
+  const names = new Set(info?.has("scripts") === true ? folders.list(join(infoFolder, "scripts"))?.keys() : []);
+  if (info?.has("entry_points.txt") === true) {
+    const { console, gui } = entryPointsOf(join(infoFolder, "entry_points.txt"));
+    for (const { name } of [...console, ...gui]) if (!name.includes("\0")) names.add(name);
+  }
+  for (const name of names) found.add(join(scripts, name));
 }
 
 function entryPointsOf(path: string): Pick<ReturnType<typeof parseEntryPoints>, "console" | "gui"> {
@@ -247,19 +241,16 @@ function entryPointsOf(path: string): Pick<ReturnType<typeof parseEntryPoints>, 
 }
 
 /** pip's `egg_link_path_from_location`: the link that `setup.py develop` left for a project. */
-function eggLinkOf({ name, infoFolder }: RemovableDistribution, { siteFolders }: RemovalScope): string | undefined {
+function eggLinkOf(
+  { name, infoFolder }: RemovableDistribution,
+  { siteFolders }: RemovalScope,
+  folders: FolderReader,
+): string | undefined {
   if (infoFolder?.endsWith(".dist-info") === true) return undefined;
   const names = [`${name.replaceAll(/[^A-Za-z0-9.]+/g, "-")}.egg-link`, `${name}.egg-link`];
-  return siteFolders.flatMap((site) => names.map((file) => join(site, file))).find((path) => kindOf(path) === "file");
-}
-
-function kindOf(path: string): "file" | "folder" | undefined {
-  try {
-    const stats = statSync(path, { throwIfNoEntry: false });
-    return stats === undefined ? undefined : stats.isDirectory() ? "folder" : "file";
-  } catch {
-    return undefined;
-  }
+  return siteFolders
+    .flatMap((site) => names.map((file) => join(site, file)))
+    .find((path) => folders.kind(path) === "file");
 }
 
 function textOf(path: string): string | undefined {

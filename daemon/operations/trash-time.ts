@@ -7,6 +7,6 @@ const MANY_PATHS = 2000;
 /** When what removals have moved away is deleted: before the answer, or after it where a process stays for that. */
 export function trashTime(removals: Iterable<UninstallPlan>, background: Background): "now" | "later" {
   let paths = 0;
-  for (const removal of removals) paths += removal.paths.length;
+  for (const { entries } of removals) for (const names of entries.values()) paths += names.size;
   return background.allowed && paths > MANY_PATHS ? "later" : "now";
 }

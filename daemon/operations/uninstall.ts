@@ -1,4 +1,5 @@
 import { createFolderReader } from "../install/folder-reader.ts";
+import { pathsOf } from "../install/path-set.ts";
 import type { Plan } from "../install/plan.ts";
 import { removalListing } from "../install/removal-paths.ts";
 import { type InstallTarget, installTarget } from "../install/target.ts";
@@ -121,7 +122,7 @@ async function removalOf(plan: UninstallPlan, params: UninstallParams, call: Cal
   const say = (text: string): void => call.reporter.message("info", text);
   const title = `${plan.name}-${plan.version}`;
   const found = `Found existing installation: ${plan.name} ${plan.version}`;
-  if (plan.notice !== undefined || (plan.paths.length === 0 && plan.edits.length === 0)) {
+  if (plan.notice !== undefined || (plan.entries.size === 0 && plan.edits.length === 0)) {
     say(found);
     if (plan.notice !== undefined) say(plan.notice);
     say(`Can't uninstall '${plan.name}'. No files were found to uninstall.`);
@@ -137,7 +138,11 @@ async function removalOf(plan: UninstallPlan, params: UninstallParams, call: Cal
 
 /** What pip shows before it asks. */
 function listingLines(plan: UninstallPlan, verbose: boolean): readonly string[] {
-  const { wouldRemove, wouldSkip, outsidePrefix, wouldMove } = removalListing(plan, verbose, createFolderReader());
+  const { wouldRemove, wouldSkip, outsidePrefix, wouldMove } = removalListing(
+    { paths: pathsOf(plan.entries), refused: plan.refused },
+    verbose,
+    createFolderReader(),
+  );
   const block = (title: string, paths: readonly string[]): readonly string[] =>
     paths.length === 0 ? [] : [title, ...paths.map((path) => `  ${path}`)];
   return [

@@ -20,6 +20,24 @@ export function parseRecord(text: string): RecordRow[] {
   return parseCsv(splitLines(text)).map(([path = "", hash = "", size = ""]) => ({ path, hash, size }));
 }
 
+/** What only {@link parseRecord} reads right: quotes, and line ends other than those of text files. */
+const UNUSUAL = /["\v\f\x1c-\x1e\x85\u2028\u2029]|\r(?!\n)/;
+
+/** The paths of a RECORD, as {@link parseRecord} reads them but several times faster: for removals, which need nothing else. Never throws. */
+export function parseRecordPaths(text: string): string[] {
+  if (UNUSUAL.test(text)) return parseRecord(text).map(({ path }) => path);
+  const paths: string[] = [];
+  for (let start = 0; start < text.length; ) {
+    let end = text.indexOf("\n", start);
+    if (end === -1) end = text.length;
+    const line = text.slice(start, text[end - 1] === "\r" ? end - 1 : end);
+    const comma = line.indexOf(",");
+    if (line !== "") paths.push(comma === -1 ? line : line.slice(0, comma));
+    start = end + 1;
+  }
+  return paths;
+}
+
 /** Writes a RECORD as pip does: rows sorted by path, hash and size (code points), lines ended by `\r\n`, quoted where needed. */
 export function renderRecord(rows: readonly RecordRow[]): string {
   return [...rows]

@@ -82,19 +82,27 @@ export function time({ file, args, env, cwd = "/" }: Command): number {
   return elapsed;
 }
 
-/** Clock ticks of CPU time that a process and the children it has reaped have used; 0 for one that is gone. */
-function cpuTicks(pid: number): number {
+/** Fields 4 and later of `/proc/<pid>/stat`; undefined for a process that is gone. */
+function statOf(pid: number): readonly number[] | undefined {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
-    return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+    return readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ").slice(1).map(Number);
   } catch {
-    return 0;
+    return undefined;
   }
+}
+
+/** Clock ticks of CPU time that processes, the children they have reaped and those that run (compilers of byte code) have used. */
+function cpuTicks(pids: readonly number[]): number {
+  const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const stats = all.map((name) => [Number(name), statOf(Number(name))] as const);
+  return stats
+    .filter(([pid, stat]) => pids.includes(pid) || (stat !== undefined && pids.includes(stat[0] ?? 0)))
+    .reduce((sum, [, stat]) => sum + (stat?.slice(10, 14) ?? []).reduce((ticks, field) => ticks + field, 0), 0);
 }
 
 /** Waits until these processes have stopped working (byte code is compiled after the answer), a minute at most: one run must not slow down the next. */
 export function settle(pids: () => readonly number[]): void {
-  const used = (): number => pids().reduce((sum, pid) => sum + cpuTicks(pid), 0);
+  const used = (): number => cpuTicks(pids());
   const deadline = performance.now() + 60_000;
   for (let before = -1, now = used(); now !== before && performance.now() < deadline; ) {
     spawnSync("sleep", ["0.3"]);

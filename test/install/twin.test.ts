@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { createCompiler } from "../../daemon/install/compile.ts";
 import { createFolderReader } from "../../daemon/install/folder-reader.ts";
+import { pathsOf } from "../../daemon/install/path-set.ts";
 import { planInstall } from "../../daemon/install/plan.ts";
 import { removalListing } from "../../daemon/install/removal-paths.ts";
 import { readTargetFolder, retarget } from "../../daemon/install/retarget.ts";
@@ -115,7 +116,11 @@ test("pip's tree removed, made again, and removed by pip", async (t) => {
   assert.ok(plan);
   const shown = environment.pip(["uninstall", "every-thing"], { input: "n\n" });
   const listed = shown.slice(shown.indexOf("\n") + 1, shown.indexOf("Proceed"));
-  const { wouldRemove, wouldSkip } = removalListing(plan, false, createFolderReader());
+  const { wouldRemove, wouldSkip } = removalListing(
+    { paths: pathsOf(plan.entries), refused: plan.refused },
+    false,
+    createFolderReader(),
+  );
   const lines = [
     "Uninstalling Every-Thing-1.2:",
     "  Would remove:",

@@ -1,9 +1,10 @@
 /** Removals of everything that is not an ordinary wheel, and what stays. */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { createFolderReader } from "../../daemon/install/folder-reader.ts";
+import { pathsOf } from "../../daemon/install/path-set.ts";
 import { removalListing, removalMoves } from "../../daemon/install/removal-paths.ts";
 import { planUninstall } from "../../daemon/install/uninstall.ts";
 import { snapshotTree, treeDifferences } from "../harness/tree.ts";
@@ -16,6 +17,11 @@ function put(environment: TestEnvironment, files: Readonly<Record<string, string
     writeFileSync(full, content);
   }
 }
+
+const entriesOf = (paths: readonly string[]): ReadonlyMap<string, ReadonlySet<string>> =>
+  new Map(
+    [...Map.groupBy(paths, dirname)].map(([folder, all]) => [folder, new Set(all.map((path) => basename(path)))]),
+  );
 
 const METADATA = "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n";
 
@@ -113,7 +119,7 @@ test("nothing outside the environment, whatever RECORD says", async (t) => {
   const [plan] = environment.removals("thing");
   assert.deepEqual(plan?.refused, [join(sandbox.folder, "env-sibling.txt"), join(outside, "precious.txt")].sort());
   assert.deepEqual(
-    plan.paths,
+    pathsOf(plan.entries),
     ["linked", "thing-1.0.dist-info/METADATA", "thing-1.0.dist-info/RECORD"].map((path) =>
       join(environment.site, path),
     ),
@@ -126,7 +132,7 @@ test("nothing outside the environment, whatever RECORD says", async (t) => {
     environment.scope,
   );
   assert.equal(base.notice, `Not uninstalling thing at ${outside}, outside environment ${environment.root}`);
-  assert.deepEqual(base.paths, []);
+  assert.equal(base.entries.size, 0);
 });
 
 test("which renames take paths away, and what stays", (t) => {
@@ -148,7 +154,7 @@ test("which renames take paths away, and what stays", (t) => {
     "site/e.py",
   );
   make("site/pkg/empty/", "site/ns/two/other.py", "site/part/foreign.txt", "share/empty/");
-  const moves = removalMoves(ours, [join(folder, "site")], createFolderReader());
+  const moves = removalMoves(entriesOf(ours), [join(folder, "site")], createFolderReader());
   assert.deepEqual(moves.map((path) => path.slice(folder.length + 1)).sort(), [
     "share/man",
     "site/e.py",
