@@ -1,4 +1,5 @@
 import { readdirSync, realpathSync, statSync } from "node:fs";
+import { normalize } from "node:path";
 
 /** What stands under one name of a folder. `dangling` is a symbolic link to nothing. */
 export type EntryKind = "file" | "folder" | "folder-link" | "dangling";
@@ -11,12 +12,15 @@ export interface FolderReader {
   present(folder: string): ReadonlyMap<string, EntryKind> | undefined;
   /** The real path of a folder, undefined when it does not exist. */
   real(folder: string): string | undefined;
+  /** The real path of a file or folder; the normal form of what is not there. */
+  realOrSame(path: string): string;
   kind(path: string): EntryKind | undefined;
 }
 
 export function createFolderReader(): FolderReader {
   const lists = new Map<string, ReadonlyMap<string, EntryKind> | undefined>();
   const reals = new Map<string, string | undefined>();
+  const others = new Map<string, string>();
 
   const list = (folder: string): ReadonlyMap<string, EntryKind> | undefined => {
     if (!lists.has(folder)) lists.set(folder, readFolder(folder));
@@ -60,12 +64,18 @@ export function createFolderReader(): FolderReader {
     return undefined;
   };
 
+  const realOrSame = (path: string): string => {
+    const known = others.get(path) ?? real(path) ?? normalize(path);
+    others.set(path, known);
+    return known;
+  };
+
   const kind = (path: string): EntryKind | undefined => {
     const slash = path.lastIndexOf("/");
     return list(slash === 0 ? "/" : path.slice(0, slash))?.get(path.slice(slash + 1));
   };
 
-  return { list, present, real, kind };
+  return { list, present, real, realOrSame, kind };
 }
 
 const isNormal = (path: string): boolean => path.startsWith("/") && !/\/(?:\.{0,2}(?:\/|$))/.test(path);

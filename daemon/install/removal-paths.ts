@@ -141,10 +141,12 @@ export function removalMoves(doomed: FolderEntries, keep: Iterable<string>, fold
     }
     return true;
   };
+  const tops = new Map<string, string | undefined>();
   /** The highest of the folders above and including this one that goes whole; undefined when this one does not go. */
   const goingFolder = (folder: string): string | undefined => {
-    let top: string | undefined;
-    for (let at = folder; at !== "" && (isDoomed(at) || goesWhole(at)); at = parentOf(at)) top = at;
+    if (folder === "" || tops.has(folder)) return tops.get(folder);
+    const top = isDoomed(folder) || goesWhole(folder) ? (goingFolder(parentOf(folder)) ?? folder) : undefined;
+    tops.set(folder, top);
     return top;
   };
   const moves = new Set<string>();

@@ -1,6 +1,6 @@
-import { readFileSync, realpathSync } from "node:fs";
-import { basename, dirname, join, normalize } from "node:path";
-import { parseRecordPaths } from "../standards/dist-info.ts";
+import { readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { groupByFolder, parseRecord, parseRecordFolders } from "../standards/dist-info.ts";
 import { parseEntryPoints } from "../standards/entry-points.ts";
 import { InvalidText } from "../standards/invalid-text.ts";
 import { errnoOf, PipdError } from "../std/errors.ts";
@@ -73,11 +73,10 @@ export function planUninstall(
   folders: FolderReader = createFolderReader(),
 ): UninstallPlan {
   const found = createPathSet(scope, folders);
-  const realOrSame = (path: string): string => folders.real(path) ?? realPath(path);
-  const notice = whyNot(installed, scope, folders, realOrSame);
+  const notice = whyNot(installed, scope, folders);
   if (notice === undefined) {
     collectFiles(installed, scope, found, folders);
-    collectScripts(installed, scope, found, folders, realOrSame);
+    collectScripts(installed, scope, found, folders);
   }
   return {
     name: installed.name,
@@ -85,18 +84,14 @@ export function planUninstall(
     entries: found.entries,
     refused: pathsOf(found.refused),
     edits: [...found.edits].map(([file, entries]) => ({ file, entries: [...entries] })),
-    keep: scope.keep.map(realOrSame),
+    keep: scope.keep.map(folders.realOrSame),
     notice,
   };
 }
 
 /** pip's three reasons to leave a distribution alone without an error. */
-function whyNot(
-  installed: RemovableDistribution,
-  scope: RemovalScope,
-  folders: FolderReader,
-  realOrSame: (path: string) => string,
-): string | undefined {
+function whyNot(installed: RemovableDistribution, scope: RemovalScope, folders: FolderReader): string | undefined {
+  const { realOrSame } = folders;
   const location = realOrSame(installed.location);
   const place = realOrSame(eggLinkOf(installed, scope, folders) ?? installed.location);
   if (scope.isVirtual && !place.startsWith(realOrSame(scope.prefix))) {
@@ -111,15 +106,6 @@ function whyNot(
 const canonical = (name: string): string => name.replaceAll(/[-_.]+/g, "-").toLowerCase();
 
 const isBelow = (path: string, root: string): boolean => root === "/" || path.startsWith(`${root}/`);
-
-/** Of a file, or of what is not there. */
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return normalize(path);
-  }
-}
 
 /** The cases of pip in pip's order: with two installations of one name it is the one found first that goes. */
 function collectFiles(
@@ -142,7 +128,7 @@ function collectFiles(
         "which files belong to it which would lead to only a partial uninstall.",
     );
   } else if (location.replace(/\/$/, "").endsWith(".egg")) {
-    const egg = folders.real(location) ?? realPath(location);
+    const egg = folders.realOrSame(location);
     found.add(egg);
     found.addEntry(join(dirname(egg), "easy-install.pth"), `./${basename(egg)}`);
   } else if (isFolder && infoFolder.endsWith(".dist-info")) {
@@ -158,34 +144,18 @@ function collectFiles(
 
 function collectRecord(installed: RemovableDistribution, infoFolder: string, found: PathSet): void {
   const record = textOf(join(infoFolder, "RECORD"));
-  const listed = record === undefined ? legacyEntries(infoFolder, installed.location) : parseRecordPaths(record);
-  if (listed === undefined) throw noRecord(installed);
-  for (const [folder, names] of byFolder(listed)) {
+  const legacy = record === undefined ? legacyEntries(infoFolder, installed.location) : [];
+  if (legacy === undefined) throw noRecord(installed);
+  for (const [folder, names] of record === undefined ? groupByFolder(legacy) : parseRecordFolders(record)) {
     found.addNames(folder.startsWith("/") ? folder : absolute(installed.location, folder), names, true);
   }
-}
-
-/** Names by their folder, "" for none. RECORD is sorted, so that neighbours mostly share one. */
-function byFolder(paths: readonly string[]): ReadonlyMap<string, ReadonlySet<string>> {
-  const folders = new Map<string, Set<string>>();
-  let last: string | undefined;
-  let names = new Set<string>();
-  for (const path of paths) {
-    const slash = path.lastIndexOf("/");
-    if (last === undefined || slash !== last.length || !path.startsWith(last)) {
-      last = slash === 0 ? "/" : path.slice(0, Math.max(slash, 0));
-      names = folders.get(last) ?? new Set();
-      folders.set(last, names);
-    }
-    names.add(path.slice(slash + 1));
-  }
-  return folders;
 }
 
 function collectEggInfo(infoFolder: string, location: string, found: PathSet): void {
   found.add(infoFolder);
   const record = textOf(join(infoFolder, "RECORD"));
-  const entries = record === undefined ? legacyEntries(infoFolder, location) : parseRecordPaths(record);
+  const entries =
+    record === undefined ? legacyEntries(infoFolder, location) : parseRecord(record).map(({ path }) => path);
   if (entries !== undefined) {
     for (const entry of entries) found.add(absolute(location, entry));
     return;
@@ -217,9 +187,9 @@ function collectScripts(
   scope: RemovalScope,
   found: PathSet,
   folders: FolderReader,
-  realOrSame: (path: string) => string,
 ): void {
   if (infoFolder === undefined) return;
+  const { realOrSame } = folders;
   const isUser = scope.userSite !== undefined && realOrSame(location).startsWith(realOrSame(scope.userSite));
   const scripts = isUser ? (scope.userScripts ?? scope.scripts) : scope.scripts;
   const info = folders.list(infoFolder);

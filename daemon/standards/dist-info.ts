@@ -23,19 +23,54 @@ export function parseRecord(text: string): RecordRow[] {
 /** What only {@link parseRecord} reads right: quotes, and line ends other than those of text files. */
 const UNUSUAL = /["\v\f\x1c-\x1e\x85\u2028\u2029]|\r(?!\n)/;
 
-/** The paths of a RECORD, as {@link parseRecord} reads them but several times faster: for removals, which need nothing else. Never throws. */
-export function parseRecordPaths(text: string): string[] {
-  if (UNUSUAL.test(text)) return parseRecord(text).map(({ path }) => path);
-  const paths: string[] = [];
+/** Names by their folder: "" for none, "/" for the root. */
+export type NamesByFolder = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** The paths of a RECORD as {@link parseRecord} reads them, but many times faster: for removals, which need nothing else. Never throws. */
+export function parseRecordFolders(text: string): NamesByFolder {
+  const { folders, add } = namesByFolder();
+  if (UNUSUAL.test(text)) {
+    for (const { path } of parseRecord(text)) add(path, 0, path.length);
+    return folders;
+  }
   for (let start = 0; start < text.length; ) {
     let end = text.indexOf("\n", start);
     if (end === -1) end = text.length;
-    const line = text.slice(start, text[end - 1] === "\r" ? end - 1 : end);
-    const comma = line.indexOf(",");
-    if (line !== "") paths.push(comma === -1 ? line : line.slice(0, comma));
+    const comma = text.indexOf(",", start);
+    const pathEnd = comma !== -1 && comma < end ? comma : text[end - 1] === "\r" ? end - 1 : end;
+    if (pathEnd > start || comma === pathEnd) add(text, start, pathEnd);
     start = end + 1;
   }
-  return paths;
+  return folders;
+}
+
+/** Paths by folder. */
+export function groupByFolder(paths: Iterable<string>): NamesByFolder {
+  const { folders, add } = namesByFolder();
+  for (const path of paths) add(path, 0, path.length);
+  return folders;
+}
+
+/** A RECORD is sorted, so that neighbours mostly share a folder. */
+function namesByFolder(): {
+  readonly folders: NamesByFolder;
+  readonly add: (text: string, start: number, end: number) => void;
+} {
+  const folders = new Map<string, Set<string>>();
+  let last: string | undefined;
+  let names = new Set<string>();
+  return {
+    folders,
+    add(text, start, end) {
+      const slash = end === start ? -1 : text.lastIndexOf("/", end - 1);
+      if (last === undefined || slash - start !== last.length || !text.startsWith(last, start)) {
+        last = slash === start ? "/" : text.slice(start, Math.max(slash, start));
+        names = folders.get(last) ?? new Set();
+        folders.set(last, names);
+      }
+      names.add(text.slice(Math.max(slash + 1, start), end));
+    },
+  };
 }
 
 /** Writes a RECORD as pip does: rows sorted by path, hash and size (code points), lines ended by `\r\n`, quoted where needed. */
