@@ -10,6 +10,7 @@ import { createHttpClient } from "./index/http-client.ts";
 import { createPackageIndex } from "./index/package-index.ts";
 import { encodePage, type PageAnswer, type PageTask } from "./index/simple-index.ts";
 import { createCompiler } from "./install/compile.ts";
+import { createTrash } from "./install/trash.ts";
 import { createBackground } from "./operations/background.ts";
 import { createMetadataMemory } from "./operations/metadata-memory.ts";
 import { createEnvironmentRegister, createObservation, type Observation } from "./operations/observation.ts";
@@ -23,6 +24,7 @@ import type { Queries } from "./server/handlers.ts";
 import type { Log } from "./server/log.ts";
 import type { Settings } from "./standards/settings.ts";
 import { compatibleTags, tagRanks } from "./standards/tag.ts";
+import { createChores } from "./std/chores.ts";
 import { createWorkerPool, type WorkerPool } from "./std/worker-pool.ts";
 import { createEnvironmentLocks } from "./store/environment-lock.ts";
 import { createHttpCache, INDEX_DATABASE } from "./store/http-cache.ts";
@@ -62,6 +64,9 @@ export interface Wired {
 /** Threads without work end after this many milliseconds. */
 const WORKER_IDLE_MS = 10_000;
 
+/** Between two slices of work that nobody waits for, and after the last command. */
+const CHORE_TIMES = { pauseMs: 5, quietMs: 300 };
+
 /** Builds every object of the program once, and passes each down to those that need it. Loaded after the socket listens. */
 export async function wire(world: WiringParts): Promise<Wired> {
   const { version, programFolder, buildFolder, folders, settings, log, now } = world;
@@ -93,6 +98,9 @@ export async function wire(world: WiringParts): Promise<Wired> {
   const background = createBackground(world.isDaemon, (error) =>
     log.warn({ error: String(error) }, "background work failed"),
   );
+  const chores = createChores({ ...CHORE_TIMES, elapsed: () => performance.now() });
+  const trash = createTrash({ chores, register: join(folders.state, "trash") });
+  if (world.isDaemon) trash.resume();
   const parts: Parts = {
     version,
     programFolder,
@@ -119,6 +127,7 @@ export async function wire(world: WiringParts): Promise<Wired> {
       return known;
     },
     background,
+    trash,
   };
   const observation = createObservation({
     parts,
@@ -126,11 +135,12 @@ export async function wire(world: WiringParts): Promise<Wired> {
     environments,
     pause: (ms) => sleep(ms, undefined, { ref: false }),
   });
+  const program = createProgram(parts);
   return {
-    program: createProgram(parts),
+    program: { run: (input) => chores.during(() => program.run(input)) },
     queries: createQueries(parts),
     observation,
-    isWorking: () => background.isWorking(),
+    isWorking: () => background.isWorking() || chores.isWorking(),
     endThreads: () => pool.rest(),
     dropCaches: () => {
       parts.installed.clear();

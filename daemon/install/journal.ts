@@ -148,7 +148,7 @@ const abandoned = new Set<string>();
 /** The folders of transactions in a root whose process is gone or has given them up. */
 export function orphanedJournals(root: string): readonly string[] {
   return entriesOf(root)
-    .filter((name) => name.startsWith(PREFIX))
+    .filter(isTransactionFolder)
     .map((name) => join(root, name))
     .filter((folder) => !isOwned(folder));
 }
@@ -168,8 +168,15 @@ function entriesOf(folder: string): readonly string[] {
   }
 }
 
+/** Whether a folder of this name is that of a transaction. */
+export const isTransactionFolder = (name: string): boolean => name.startsWith(PREFIX);
+
+/** What has become of the process that made the folder of a transaction. */
+export const ownerOfJournal = (folder: string): ReturnType<typeof stateOfProcess> =>
+  stateOfProcess(folder.slice(folder.lastIndexOf(PREFIX) + PREFIX.length));
+
 /** Of a process in another container nothing is known; but it would hold the lock that whoever asks has. */
 function isOwned(folder: string): boolean {
   if (abandoned.has(folder) || entriesOf(folder).includes(ABANDONED)) return false;
-  return stateOfProcess(folder.slice(folder.lastIndexOf(PREFIX) + PREFIX.length)) === "running";
+  return ownerOfJournal(folder) === "running";
 }

@@ -33,8 +33,8 @@ export interface ApplyOptions {
   readonly pool?: WorkerPool | undefined;
   /** What was read while the removals were planned, if nothing can have changed since. */
   readonly folders?: FolderReader | undefined;
-  /** `later`: what was moved away is deleted by `Applied.emptyTrash`, which the caller promises to call. Default `now`. */
-  readonly trash?: "now" | "later" | undefined;
+  /** Takes the folder with what was moved away, to delete it later. Without it that happens before the end. */
+  readonly trash?: ((folder: string) => void) | undefined;
   /** pip's advice to use `--user` where access is denied. */
   readonly adviseUser?: boolean | undefined;
 }
@@ -43,8 +43,6 @@ export interface Applied {
   /** Linked, copied and written. */
   readonly files: number;
   readonly wheels: readonly (WheelPlan & { readonly stamp: string })[];
-  /** Deletes what was moved away. Nothing to do when that has happened already. Never throws. */
-  emptyTrash(): Promise<void>;
 }
 
 /**
@@ -66,20 +64,20 @@ export async function applyPlan(
   const { folder, changes, createdRoots } = begin(plan, target, options);
   const { moves, createdFolders, createdFiles } = changes;
   const journal: Journal = { what: describe(plan), moves, createdFolders, createdFiles, createdRoots };
-  const apply = async (foreign: Set<string>): Promise<Pick<Applied, "files" | "wheels">> => {
+  const apply = async (foreign: Set<string>): Promise<Applied> => {
     const files = await place(plan, changes, folder, target, call, options, foreign);
     const wheels = plan.wheels.map((wheel) => ({ ...wheel, stamp: recordStamp(wheel.infoFolder) ?? "" }));
     return { files, wheels };
   };
-  let applied: Pick<Applied, "files" | "wheels">;
+  let applied: Applied;
   try {
     applied = await inTransaction(folder, journal, call.signal, apply);
   } catch (error) {
     throw inPipsWords(error, target.root, options);
   }
-  const emptyTrash = (): Promise<void> => discard(folder);
-  if (options.trash !== "later") await emptyTrash();
-  return { ...applied, emptyTrash };
+  if (options.trash === undefined) await discard(folder);
+  else options.trash(folder);
+  return applied;
 }
 
 /**
@@ -274,12 +272,14 @@ export function removeFolders(folders: readonly string[]): void {
  * Repairs what killed processes left in these roots: unfinished transactions are rolled back, finished ones are cleaned up. To be called before
  * each change, with the environment's lock held. One readdir for each root when there is nothing to do.
  *
+ * @param trash takes the folders of finished transactions; without it they are deleted before the end
  * @returns one line that says what was rolled back, or undefined.
  * @throws PipdError `rollback-failed` when the system refuses.
  */
 export async function recoverTransactions(
   roots: readonly string[],
   call: Pick<Call, "signal">,
+  trash?: (folder: string) => void,
 ): Promise<string | undefined> {
   const repaired: string[] = [];
   for (const root of new Set(roots)) {
@@ -287,7 +287,8 @@ export async function recoverTransactions(
       call.signal.throwIfAborted();
       const journal = repair(folder, root);
       if (journal !== undefined) repaired.push(`${root} (${journal.what})`);
-      await discard(folder);
+      if (trash !== undefined && readJournal(folder).kind === "committed") trash(folder);
+      else await discard(folder);
     }
   }
   if (repaired.length === 0) return undefined;

@@ -16,7 +16,7 @@ import type { Chosen } from "./choose-installations.ts";
 import { warnAboutConflicts } from "./conflicts.ts";
 import type { Task } from "./install.ts";
 import { removalScopeOf } from "./removal-scope.ts";
-import { trashTime } from "./trash-time.ts";
+import { trashFor } from "./trash-for.ts";
 
 /** Plans and applies what was chosen, in one transaction, and says so in pip's words. `stored` has the wheels in the order of `chosen`. */
 export async function applyInstallation(
@@ -44,7 +44,7 @@ export async function applyInstallation(
   const applied = await applyPlan(plan, target, call, {
     pool: parts.pool,
     folders,
-    trash: trashTime(removals.values(), parts.background),
+    trash: trashFor(removals.values(), parts),
     adviseUser: !environment.isVirtual,
   });
   for (const [one, removal] of removals) {
@@ -61,7 +61,6 @@ export async function applyInstallation(
   say(`Successfully installed ${summary(chosen, stored)}`);
   const isLater = applied.wheels.some(({ byteCode }) => byteCode === "later");
   parts.background.later(environment.root, async (signal) => {
-    await applied.emptyTrash();
     if (isLater) await bringByteCode(task, target, applied, signal);
     if (parts.background.allowed) await task.caches.tidy();
   });

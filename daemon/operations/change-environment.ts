@@ -34,7 +34,7 @@ export async function changeEnvironment<T>(
   const made = makeMissingFolders(root, call.umask);
   const repairAndWork = async (): Promise<T> => {
     for (const each of new Set([root, ...others])) await parts.background.stop(each);
-    await repair([root, ...others], call);
+    await repair(parts, [root, ...others], call);
     change.begins(root);
     await nextTurn();
     return await work();
@@ -72,14 +72,14 @@ export async function findWholeEnvironment(
 async function repairIfFree(parts: Parts, root: string, owner: LockOwner, call: Call): Promise<void> {
   if (orphanedJournals(root).length === 0 && !parts.locks.isLeft(root)) return;
   try {
-    await parts.locks.withEnvironment(root, owner, call, () => repair([root], call), { noWait: true });
+    await parts.locks.withEnvironment(root, owner, call, () => repair(parts, [root], call), { noWait: true });
   } catch (error) {
     if (!(error instanceof PipdError)) throw error;
     if (error.code !== "environment-locked") call.reporter.message("warning", error.message);
   }
 }
 
-async function repair(roots: readonly string[], call: Call): Promise<void> {
-  const repaired = await recoverTransactions(roots, call);
+async function repair({ background, trash }: Parts, roots: readonly string[], call: Call): Promise<void> {
+  const repaired = await recoverTransactions(roots, call, background.allowed ? trash.put : undefined);
   if (repaired !== undefined) call.reporter.message("warning", repaired);
 }

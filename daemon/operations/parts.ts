@@ -1,6 +1,7 @@
 import type { WheelFetcher } from "../artifacts/fetch.ts";
 import type { PackageIndex } from "../index/package-index.ts";
 import type { Compiler } from "../install/compile.ts";
+import type { Trash } from "../install/trash.ts";
 import type { Environment, EnvironmentRequest } from "../python/environment.ts";
 import type { InstalledModel } from "../python/installed.ts";
 import type { FactsStore, Interpreters } from "../python/interpreter.ts";
@@ -81,4 +82,6 @@ export interface Parts {
    * `later` takes such work; it is cancelled when the daemon ends.
    */
   readonly background: Background;
+  /** For what large changes have moved away; only where work may go on. */
+  readonly trash: Trash;
 }

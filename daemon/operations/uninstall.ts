@@ -16,7 +16,7 @@ import { removalScopeOf } from "./removal-scope.ts";
 import { parseWanted, type Wanted } from "./requirement-source.ts";
 import { warnAboutRoot } from "./root-warning.ts";
 import { EVERYTHING, selectInstalled } from "./select-installed.ts";
-import { trashTime } from "./trash-time.ts";
+import { trashFor } from "./trash-for.ts";
 
 /** What `uninstall` was asked to do. */
 export interface UninstallParams {
@@ -111,9 +111,7 @@ async function removeAll(
   if (removals.length === 0) return;
   const plans = removals.map(({ plan }) => plan);
   const plan: Plan = { removals: plans, wheels: [], groups: [], writes: [], replaced: [] };
-  const trash = trashTime(plans, parts.background);
-  const applied = await applyPlan(plan, target, call, { pool: parts.pool, folders, trash });
-  if (trash === "later") parts.background.later(environment.root, () => applied.emptyTrash());
+  await applyPlan(plan, target, call, { pool: parts.pool, folders, trash: trashFor(plans, parts) });
   for (const line of removals.flatMap(({ lines }) => lines)) call.reporter.message("info", line);
 }
 

@@ -13,7 +13,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { applyPlan, recoverTransactions } from "../../daemon/install/transaction.ts";
+import { createTrash } from "../../daemon/install/trash.ts";
+import { createChores } from "../../daemon/std/chores.ts";
 import { PipdError } from "../../daemon/std/errors.ts";
 import { createWorkerPool } from "../../daemon/std/worker-pool.ts";
 import type { StoredWheel } from "../../daemon/store/wheel-store.ts";
@@ -337,14 +340,18 @@ test("many files go through the workers; a foreign file in the way stops them", 
 
 test("what was moved away can be deleted later", async (t) => {
   const { environment } = await prepare(t);
-  const applied = await applyPlan(removalPlan(environment.removals("demo")), environment.target(), callOf(), {
-    trash: "later",
+  const put: string[] = [];
+  await applyPlan(removalPlan(environment.removals("demo")), environment.target(), callOf(), {
+    trash: (folder) => put.push(folder),
   });
   const journals = (): string[] => readdirSync(environment.root).filter((name) => name.startsWith(".pipd"));
   assert.equal(journals().length, 1);
   assert.equal(await recoverTransactions([environment.root], callOf()), undefined, "it belongs to a living process");
   assert.equal(journals().length, 1);
-  await applied.emptyTrash();
+  const register = join(environment.root, "../register");
+  createTrash({ chores: createChores({ pauseMs: 0, quietMs: 0, elapsed: () => 0 }), register }).put(put[0] ?? "");
+  assert.equal(readdirSync(register).length, 1);
+  while (readdirSync(register).length > 0) await setTimeout(5);
   assert.equal(journals().length, 0);
 });
 

@@ -1,0 +1,42 @@
+/** What a large removal moves away is deleted later, by this daemon or the next one. */
+import assert from "node:assert/strict";
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { NEWEST } from "../harness/interpreters.ts";
+import { runPipd } from "../harness/run-cli.ts";
+import { createSandbox, processesOf } from "../harness/sandbox.ts";
+import { makeWheel, wheelFilename } from "../harness/wheel-maker.ts";
+
+test("R56 the trash of a daemon that was killed is emptied by the next one, and holds nobody up", async () => {
+  await using sandbox = createSandbox();
+  const root = join(sandbox.folder, "env");
+  const wheel = join(sandbox.makeFolder("wheels"), wheelFilename({ name: "big" }));
+  const files = Object.fromEntries(
+    Array.from({ length: 3000 }, (_, index) => [`big/f${index % 30}/m${index}.txt`, `${index}\n`]),
+  );
+  writeFileSync(wheel, await makeWheel({ name: "big", files }));
+  const pipd = async (...args: readonly string[]): Promise<void> => {
+    const { code, stderr } = await runPipd(sandbox, ["--python", root, ...args]);
+    assert.equal(code, 0, stderr);
+  };
+  const trash = (): readonly string[] => readdirSync(root).filter((name) => name.startsWith(".pipd-transaction-"));
+  const notes = (): readonly string[] => readdirSync(join(sandbox.state, "trash"));
+  const untilEmpty = async (): Promise<void> => {
+    for (let looks = 0; trash().length > 0 || notes().length > 0; looks++) {
+      assert.ok(looks < 1000, `left: ${[...trash(), ...notes()].join(", ")}`);
+      await sleep(20);
+    }
+  };
+  assert.equal((await runPipd(sandbox, ["venv", "--python", NEWEST.executable, root])).code, 0);
+  await pipd("install", wheel);
+  await pipd("uninstall", "-y", "big");
+  assert.equal(trash().length, 1, "it is not deleted while anybody waits");
+  for (const pid of processesOf(sandbox.folder)) process.kill(pid, "SIGKILL");
+  assert.equal(trash().length, 1);
+  await pipd("install", wheel);
+  await untilEmpty();
+  await pipd("uninstall", "-y", "big");
+  await untilEmpty();
+});
