@@ -13,7 +13,7 @@ export interface FolderReader {
   /** The real path of a folder, undefined when it does not exist. */
   real(folder: string): string | undefined;
   /** The real path of a file or folder; the normal form of what is not there. */
-  realOrSame(path: string): string;
+  readonly realOrSame: (path: string) => string;
   kind(path: string): EntryKind | undefined;
 }
 

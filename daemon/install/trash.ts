@@ -10,7 +10,7 @@ import { discard } from "./transaction.ts";
 /** What transactions have moved away, until it is deleted. */
 export interface Trash {
   /** Deletes the folder of a transaction that is over, slowly and when there is nothing else to do; a later daemon goes on where this one ends. */
-  put(folder: string): void;
+  readonly put: (folder: string) => void;
   /** Goes on with what earlier daemons have left. */
   resume(): void;
 }

@@ -229,6 +229,7 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     tests: [
       "client/lost.test.ts",
       "install/killed.test.ts",
+      "install/trash.test.ts",
       "scenarios/killed.test.ts",
       "scenarios/disk.test.ts",
       "deep/kill.deep.ts",
