@@ -141,6 +141,7 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
   const now = (): number => Date.now();
   let wired: ReturnType<typeof import("./wiring.ts").wire> | undefined;
   let made: Wired | undefined;
+  process.once("exit", () => made?.flush());
   const wire = (): NonNullable<typeof wired> =>
     (wired ??= import("./wiring.ts").then(async (wiring) => {
       made = await wiring.wire({

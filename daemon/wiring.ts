@@ -59,6 +59,8 @@ export interface Wired {
   readonly endThreads: () => Promise<void>;
   /** Forgets everything in memory that can be read again. */
   readonly dropCaches: () => void;
+  /** Writes what was kept back from the disk so that nobody waited for it. */
+  readonly flush: () => void;
 }
 
 /** Threads without work end after this many milliseconds. */
@@ -83,8 +85,8 @@ export async function wire(world: WiringParts): Promise<Wired> {
     userAgent: `pipd/${version}`,
     concurrency: settings.concurrency,
   });
-  const opened = new Map<string, Caches>();
-  const caches = (folder: string = folders.cache): Caches => {
+  const opened = new Map<string, OpenedCaches>();
+  const caches = (folder: string = folders.cache): OpenedCaches => {
     const known = opened.get(folder) ?? openCaches(folder, { http, pool, now, storeLimit: settings.storeLimit });
     opened.set(folder, known);
     return known;
@@ -146,6 +148,9 @@ export async function wire(world: WiringParts): Promise<Wired> {
       parts.installed.clear();
       for (const each of opened.values()) each.forget();
     },
+    flush: () => {
+      for (const each of opened.values()) each.flush();
+    },
   };
 }
 
@@ -160,18 +165,25 @@ interface CacheParts {
 /** Milliseconds between two looks at the size of a store: it reads every manifest. */
 const TIDY_EVERY = 10 * 60_000;
 
-/** From this many bytes on, reading a page takes longer than handing it to a thread. */
-const LARGE_PAGE = 100_000;
+/** From this many bytes on, as they were sent, reading a page takes longer than handing it to a thread. */
+const LARGE_PAGE = 8_000;
 
 /** Reading large pages would block the event loop; small ones are read where they are. */
-function encodeInThread({ headers, body, url }: PageAnswer, pool: WorkerPool): Promise<string> {
-  if (body.byteLength < LARGE_PAGE) return encodePage({ headers, body, url });
-  const task: PageTask = { kind: "page", page: { headers, body, url } };
-  return pool.run<string>(task);
+function encodeInThread({ headers, body, url, key }: PageAnswer, pool: WorkerPool): Promise<string> {
+  const isCoded = headers["content-encoding"] !== undefined;
+  if (body.byteLength < (isCoded ? LARGE_PAGE : LARGE_PAGE * 10)) return encodePage({ headers, body, url, key });
+  // Others may be reading the same answer: the thread gets a copy of its own.
+  const own = Uint8Array.from(body);
+  const task: PageTask = { kind: "page", page: { headers, body: own, url, key } };
+  return pool.run<string>(task, [own.buffer]);
+}
+
+interface OpenedCaches extends Caches {
+  readonly flush: () => void;
 }
 
 /** Everything that lies under one cache folder. Nothing is opened before it is used. */
-function openCaches(folder: string, { http, pool, now, storeLimit }: CacheParts): Caches {
+function openCaches(folder: string, { http, pool, now, storeLimit }: CacheParts): OpenedCaches {
   let tidied = 0;
   const cache = createHttpCache(join(folder, INDEX_DATABASE), now);
   const index = createPackageIndex({
@@ -214,6 +226,7 @@ function openCaches(folder: string, { http, pool, now, storeLimit }: CacheParts)
       for (const each of [index, memory, resolutions]) each.clear();
       store.forget();
     },
+    flush: () => cache.flush(),
     answers: () => ({ location: cache.location, ...cache.size() }),
     forgetAnswers: () => {
       index.clear();

@@ -13,8 +13,9 @@ export interface Credentials {
   authorization(url: URL, locations: readonly string[], network: NetworkSettings): string | undefined;
 }
 
-/** Makes a finder that reads each netrc file again only when it has changed. */
+/** Makes a finder that reads each netrc file again only when it has changed, and looks for that once for each settings object (a command has one). */
 export function createCredentials(): Credentials {
+  const answers = new WeakMap<NetworkSettings, Map<string, string | undefined>>();
   const files = new Map<string, { readonly stamp: string; readonly netrc: Netrc | undefined }>();
 
   function load(path: string): Netrc | undefined {
@@ -48,26 +49,42 @@ export function createCredentials(): Credentials {
     return undefined;
   }
 
+  function find(url: URL, locations: readonly string[], network: NetworkSettings): string | undefined {
+    for (const candidate of [url.href, ...locations]) {
+      const other = URL.canParse(candidate) ? new URL(candidate) : undefined;
+      if (other?.host === url.host && !isDowngrade(other, url) && (other.username !== "" || other.password !== "")) {
+        return basic(decode(other.username), decode(other.password));
+      }
+    }
+    const isExposed = (location: string): boolean => {
+      const other = URL.canParse(location) ? new URL(location) : undefined;
+      return other?.hostname === url.hostname && isDowngrade(other, url);
+    };
+    if (locations.some(isExposed)) {
+      return undefined;
+    }
+    const netrc = netrcOf(network.netrcFiles);
+    const entry = netrc?.get(url.hostname) ?? netrc?.get("default");
+    return entry === undefined ? undefined : basic(entry.login === "" ? entry.account : entry.login, entry.password);
+  }
+
   return {
     authorization(url, locations, network) {
-      for (const candidate of [url.href, ...locations]) {
-        const other = URL.canParse(candidate) ? new URL(candidate) : undefined;
-        if (other?.host === url.host && !isDowngrade(other, url) && (other.username !== "" || other.password !== "")) {
-          return basic(decode(other.username), decode(other.password));
-        }
-      }
-      const isExposed = (location: string): boolean => {
-        const other = URL.canParse(location) ? new URL(location) : undefined;
-        return other?.hostname === url.hostname && isDowngrade(other, url);
-      };
-      if (locations.some(isExposed)) {
-        return undefined;
-      }
-      const netrc = netrcOf(network.netrcFiles);
-      const entry = netrc?.get(url.hostname) ?? netrc?.get("default");
-      return entry === undefined ? undefined : basic(entry.login === "" ? entry.account : entry.login, entry.password);
+      const known = answers.get(network) ?? new Map<string, string | undefined>();
+      answers.set(network, known);
+      // Of a location on the same host only its credentials count: they are the same for all paths.
+      const key = [url.protocol, url.username, url.password, url.host, ...locations.map(authorityOf)].join(" ");
+      if (!known.has(key)) known.set(key, find(url, locations, network));
+      return known.get(key);
     },
   };
+}
+
+/** Scheme, credentials, host and port of a URL, as written. */
+export function authorityOf(url: string): string {
+  const start = url.indexOf("//") + 2;
+  const end = start < 2 ? -1 : url.slice(start).search(/[/?#]/);
+  return end === -1 ? url : url.slice(0, start + end);
 }
 
 /** The URL without user name, password and fragment: what is asked for, compared and shown. */

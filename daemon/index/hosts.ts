@@ -28,7 +28,7 @@ export interface Host {
    * five minutes at most. All that time attempts are short, and at most a quarter of the time is spent on them.
    */
   failed(reason: string, took: number): void;
-  /** It asked for fewer requests at once (429): half as many from now on, rising again with each twenty answers. */
+  /** It asked for fewer requests at once (429), or has too many (503): half as many from now on, rising again with each twenty answers. */
   slowDown(): void;
   /** It speaks HTTP/2. */
   raise(limit: number): void;

@@ -12,6 +12,8 @@ import { createHosts } from "./hosts.ts";
 import type { NetworkSettings } from "./network-settings.ts";
 import { networkKey } from "./network-settings.ts";
 import { proxyFor } from "./proxies.ts";
+import { createIdentities } from "./request-identity.ts";
+import { retryAfterOf } from "./retry-after.ts";
 import { type BodyLimits, steadyBody, wholeBody } from "./steady-body.ts";
 
 export interface HttpRequest {
@@ -21,6 +23,8 @@ export interface HttpRequest {
   readonly network: NetworkSettings;
   /** The index or page the URL was found at: its credentials serve for the same host. */
   readonly location?: string;
+  /** Gives a whole body as the server sent it, its Content-Encoding undone by nobody. */
+  readonly asSent?: boolean;
   /** Of the whole body, decompressed, in bytes: a longer one is an attack. Default 128 MiB; a stream has no limit unless it is given. */
   readonly longest?: number;
 }
@@ -35,7 +39,7 @@ export interface HttpHead {
 }
 
 export interface HttpAnswer extends HttpHead {
-  /** Decompressed. */
+  /** Decompressed, unless it was wanted as it was sent. */
   readonly body: Uint8Array;
 }
 
@@ -81,7 +85,8 @@ export interface HttpClientOptions {
 const RETRIED: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504, 520, 527]);
 const MOST_REDIRECTS = 20;
 const REDIRECT_HINT = "Check the URL; the server, or a proxy before it, is not set up as an index should be.";
-const LONGEST_BODY = 128 * 1024 * 1024;
+/** Bytes of a body, decompressed, beyond which it is an attack. */
+export const LONGEST_BODY = 128 * 1024 * 1024;
 const LONGEST_BACK_OFF = 10_000;
 const LONGEST_RETRY_AFTER = 60_000;
 /** How long a host that was down may take for an answer. */
@@ -106,7 +111,7 @@ class Repetition {
 
 /** Makes the client; nothing is loaded or opened before the first request. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const { clock, concurrency = 5, streams = 100, backOff: firstBackOff = 250 } = options;
+  const { clock, concurrency = 32, streams = 100, backOff: firstBackOff = 250 } = options;
   const hosts = createHosts(concurrency, clock);
   const raised = new Set<string>();
   const asked = new Map<string, Host>();
@@ -126,8 +131,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const authorizationOf = (url: URL, { url: asked, location, network }: HttpRequest) =>
     credentials.authorization(url, location === undefined ? [asked] : [asked, location], network);
 
-  const identity = (request: HttpRequest) =>
-    JSON.stringify([authorizationOf(new URL(request.url), request), networkKey(request.network)]);
+  const identity = createIdentities((request: HttpRequest) => authorizationOf(new URL(request.url), request));
 
   async function exchange(url: URL, request: HttpRequest, signal: AbortSignal, last: boolean): Promise<Exchange> {
     const { network } = request;
@@ -239,7 +243,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   /** True if the answer is to be asked for again; its body is gone then. */
   async function toBeRepeated(found: Exchange, last: boolean): Promise<boolean> {
     const { statusCode } = found.response;
-    if (statusCode === 429) {
+    if (statusCode === 429 || statusCode === 503) {
       found.host.slowDown();
     }
     const asked = retryAfterOf(headerOf(found.response, "retry-after"), clock());
@@ -260,7 +264,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         const longest = request.longest ?? LONGEST_BODY;
         const raw = await wholeBody(found.response.body, { patience: request.network.idleTimeout, longest, clock });
         const head = headOf(found);
-        return { ...head, body: await decode(raw, head.headers["content-encoding"], head.url, longest) };
+        if (request.asSent === true) return { ...head, body: raw };
+        return { ...head, body: decode(raw, head.headers["content-encoding"], head.url, longest) };
       } catch (error) {
         throw signal.aborted ? signal.reason : told(error, found.url);
       } finally {
@@ -275,6 +280,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       const key = JSON.stringify([
         withoutCredentials(request.url),
         request.headers,
+        request.asSent,
         identity(request),
         request.network.retries,
         request.network.idleTimeout,
@@ -387,13 +393,4 @@ function headOf({ response, url }: Exchange): HttpHead {
 function headerOf(response: Dispatcher.ResponseData, name: string): string | undefined {
   const value = response.headers[name];
   return typeof value === "string" ? value : undefined;
-}
-
-/** Milliseconds that Retry-After asks for: seconds or an HTTP date; 0 when it says neither. */
-function retryAfterOf(header: string | undefined, now: number): number {
-  if (header === undefined) {
-    return 0;
-  }
-  const milliseconds = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
-  return Number.isNaN(milliseconds) ? 0 : Math.max(0, milliseconds);
 }

@@ -32,7 +32,7 @@ interface Kept {
 
 /** `clock` gives milliseconds since the epoch. */
 export function createLocalPages(clock: () => number): LocalPages {
-  const memory = createLruMap<Kept>(MOST_ROWS, (kept) => kept.rows.names.length + 10);
+  const memory = createLruMap<Kept>(MOST_ROWS, (kept) => kept.rows.count + 10);
 
   function remembered(path: string, stats: Stats): PageRows | undefined {
     const kept = memory.get(path);

@@ -131,7 +131,7 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
     if (known !== undefined && sameAnswers(known.answers, answers)) {
       return known.project;
     }
-    const project = { key, ...merge(answers) };
+    const project = merge(key, answers);
     merged.set(name, { answers, project });
     return project;
   }
@@ -236,7 +236,7 @@ export function createPackageIndex({ http, cache, partialFolder, clock, encodePa
     tellSkipped(call) {
       const answers = waiting.get(call.reporter) ?? [];
       waiting.delete(call.reporter);
-      tellUnreachable([...answers, { found: true, files: [] }], call);
+      tellUnreachable([...answers, { found: true, files: { all: [], byVersion: new Map() } }], call);
     },
     project(key, sources, call) {
       const asked = byCall.get(call) ?? new Map<string, Promise<ProjectFiles>>();
@@ -340,16 +340,23 @@ function sameAnswer(left: SourceAnswer, right: SourceAnswer | undefined): boolea
   );
 }
 
-function merge(answers: readonly SourceAnswer[]): Omit<ProjectFiles, "key"> {
-  const files = answers.flatMap((answer) => answer.files);
-  const urls = new Set<string>();
-  const distinct =
-    answers.filter((answer) => answer.files.length > 0).length > 1
-      ? files.filter(({ url }) => !urls.has(url) && urls.add(url))
-      : files;
-  return {
+function merge(key: NormalizedName, answers: readonly SourceAnswer[]): ProjectFiles {
+  const rest = {
+    key,
     found: answers.some((answer) => answer.found),
-    files: distinct,
     unreachable: answers.flatMap(({ unreachable }) => unreachable ?? []),
   };
+  const [only, ...others] = answers.map(({ files }) => files).filter(({ byVersion }) => byVersion.size > 0);
+  if (only !== undefined && others.length === 0) {
+    return {
+      ...rest,
+      get files() {
+        return only.all;
+      },
+      byVersion: only.byVersion,
+    };
+  }
+  const urls = new Set<string>();
+  const files = answers.flatMap((answer) => answer.files.all);
+  return { ...rest, files: files.filter(({ url }) => !urls.has(url) && urls.add(url)) };
 }

@@ -1,14 +1,9 @@
-import {
-  isSdistFilename,
-  isWheelFilename,
-  parseSdistFilename,
-  parseWheelFilename,
-  type WheelFilename,
-} from "../standards/filename.ts";
-import { type NormalizedName, normalizeName } from "../standards/name.ts";
+import { isWheelFilename, parseSdistFilename, parseWheelFilename, type WheelFilename } from "../standards/filename.ts";
+import type { NormalizedName } from "../standards/name.ts";
 import { tryParseVersion, type Version } from "../standards/version.ts";
-import type { PageRows } from "./page-rows.ts";
-import type { FileSource, ProjectFile } from "./project-files.ts";
+import type { PageRows, RowVersions } from "./page-rows.ts";
+import type { FileSource, FoundFiles, ProjectFile, VersionFiles } from "./project-files.ts";
+import { createVersionTexts } from "./version-names.ts";
 
 /** A page's files of one project share these. */
 interface Page {
@@ -21,30 +16,99 @@ interface Page {
 /**
  * The files of project `key` among the rows, in their order. Those of other projects, and names without a usable version, are left out.
  *
- * A page may list 3,000 files of which a handful matter, so only name and version are looked at here; the rest of a file is made when it is asked for.
- * The fields are therefore accessors: a spread of a file copies none of them.
+ * A page may list 10,000 files of which a handful matter, so only names and versions are looked at here, and only the versions where the page says which
+ * rows belong together; the rest of a file is made when it is asked for. The fields are therefore accessors: a spread of a file copies none of them.
  */
-export function filesOfPage(
-  key: NormalizedName,
-  rows: PageRows,
-  origin: string,
-  source: FileSource,
-): readonly ProjectFile[] {
+export function filesOfPage(key: NormalizedName, rows: PageRows, origin: string, source: FileSource): FoundFiles {
   const page: Page = { key, rows, origin, source };
-  const ours = new Map<string, boolean>();
-  const files: ProjectFile[] = [];
-  for (const [row, filename] of rows.names.entries()) {
-    const version = isWheelFilename(filename) ? wheelVersion(filename, key, ours) : sdistVersion(filename, key);
-    if (version !== undefined) {
-      files.push(new PageFile(page, row, version));
-    }
+  const spans = rows.versions?.key === key ? spansOf(rows.versions) : spansByName(key, rows);
+  return new PageFiles(page, spans);
+}
+
+/** Rows, one after the other, of one version. */
+interface Span {
+  readonly version: Version;
+  readonly start: number;
+  readonly end: number;
+}
+
+function spansOf({ texts, runs }: RowVersions): readonly Span[] {
+  const versions = texts.map(tryParseVersion);
+  const spans: Span[] = [];
+  let start = 0;
+  for (let at = 0; at < runs.length; at += 2) {
+    const end = start + (runs[at + 1] as number);
+    const version = versions[runs[at] as number];
+    if (version !== undefined) spans.push({ version, start, end });
+    start = end;
   }
-  return files;
+  return spans;
+}
+
+function spansByName(key: NormalizedName, rows: PageRows): readonly Span[] {
+  const textOf = createVersionTexts(key);
+  const spans: Span[] = [];
+  for (let row = 0; row < rows.count; row++) {
+    const text = textOf(rows.nameOf(row));
+    const version = text === undefined ? undefined : tryParseVersion(text);
+    if (version !== undefined) spans.push({ version, start: row, end: row + 1 });
+  }
+  return spans;
+}
+
+class PageFiles implements FoundFiles {
+  readonly byVersion: ReadonlyMap<string, VersionFiles>;
+  readonly #page: Page;
+  readonly #spans: readonly Span[];
+  #all: readonly ProjectFile[] | undefined;
+
+  constructor(page: Page, spans: readonly Span[]) {
+    const byVersion = new Map<string, PageVersion>();
+    for (const span of spans) {
+      const known = byVersion.get(span.version.key);
+      if (known === undefined) byVersion.set(span.version.key, new PageVersion(page, span));
+      else known.take(span);
+    }
+    this.byVersion = byVersion;
+    this.#page = page;
+    this.#spans = spans;
+  }
+
+  get all(): readonly ProjectFile[] {
+    this.#all ??= this.#spans.flatMap((span) => filesOfSpan(this.#page, span));
+    return this.#all;
+  }
+}
+
+class PageVersion implements VersionFiles {
+  readonly version: Version;
+  readonly #page: Page;
+  readonly #spans: Span[];
+  #files: readonly ProjectFile[] | undefined;
+
+  constructor(page: Page, first: Span) {
+    this.version = first.version;
+    this.#page = page;
+    this.#spans = [first];
+  }
+
+  take(span: Span): void {
+    this.#spans.push(span);
+  }
+
+  get files(): readonly ProjectFile[] {
+    this.#files ??= this.#spans.flatMap((span) => filesOfSpan(this.#page, span));
+    return this.#files;
+  }
+}
+
+function filesOfSpan(page: Page, { version, start, end }: Span): ProjectFile[] {
+  return Array.from({ length: end - start }, (_, at) => new PageFile(page, start + at, version));
 }
 
 /** One file, or undefined if its name is neither a wheel's nor an sdist's. */
 export function fileOfRows(rows: PageRows, origin: string, source: FileSource): ProjectFile | undefined {
-  const filename = rows.names[0] ?? "";
+  const filename = rows.count === 0 ? "" : rows.nameOf(0);
   try {
     const { key, version } = isWheelFilename(filename) ? parseWheelFilename(filename) : parseSdistFilename(filename);
     return new PageFile({ key, rows, origin, source }, 0, version);
@@ -71,7 +135,7 @@ class PageFile implements ProjectFile {
     return this.#page.key;
   }
   get filename(): string {
-    return this.#page.rows.names[this.#row] ?? "";
+    return this.#page.rows.nameOf(this.#row);
   }
   get wheel(): WheelFilename | undefined {
     if (!this.#parsed) {
@@ -116,30 +180,6 @@ class PageFile implements ProjectFile {
 function parseWheel(filename: string): WheelFilename | undefined {
   try {
     return isWheelFilename(filename) ? parseWheelFilename(filename) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** `ours` remembers which spellings of a name are the project's. */
-function wheelVersion(filename: string, key: NormalizedName, ours: Map<string, boolean>): Version | undefined {
-  const end = filename.indexOf("-");
-  const name = filename.slice(0, Math.max(0, end));
-  let own = ours.get(name);
-  if (own === undefined) {
-    own = name !== "" && normalizeName(name) === key;
-    ours.set(name, own);
-  }
-  const next = filename.indexOf("-", end + 1);
-  return own && next !== -1 ? tryParseVersion(filename.slice(end + 1, next)) : undefined;
-}
-
-function sdistVersion(filename: string, key: NormalizedName): Version | undefined {
-  if (!isSdistFilename(filename)) {
-    return undefined;
-  }
-  try {
-    return parseSdistFilename(filename, key).version;
   } catch {
     return undefined;
   }

@@ -25,12 +25,28 @@ export interface ProjectFile extends IndexFile {
   readonly source: FileSource;
 }
 
+/** All files of one version of a project. */
+export interface VersionFiles {
+  readonly version: Version;
+  /** In the order of the sources. */
+  readonly files: readonly ProjectFile[];
+}
+
+/** Files of a project, unranked. Both views are made of objects when they are looked at, and a resolution looks at few of them. */
+export interface FoundFiles {
+  readonly all: readonly ProjectFile[];
+  /** By the key of the version. */
+  readonly byVersion: ReadonlyMap<string, VersionFiles>;
+}
+
 /** All files of a project in all sources, unranked: those of find-links first, then those of the indexes in their order. */
 export interface ProjectFiles {
   readonly key: NormalizedName;
   /** Whether any source knows the project. */
   readonly found: boolean;
   readonly files: readonly ProjectFile[];
+  /** The same by the key of the version, where that is known already. */
+  readonly byVersion?: FoundFiles["byVersion"] | undefined;
   /** Sources that gave no answer, to be shown: no credentials. If `found` is false and this is not empty, the project may exist all the same. */
   readonly unreachable: readonly UnusableSource[];
 }

@@ -1,17 +1,19 @@
 import { createHash } from "node:crypto";
 import { isSdistFilename, isWheelFilename } from "../standards/filename.ts";
 import { ACCEPT_HEADER, type IndexFile, parseJsonPage } from "../standards/index-page.ts";
+import { scanJsonPage } from "../standards/index-page-scan.ts";
 import { InvalidText } from "../standards/invalid-text.ts";
+import type { NormalizedName } from "../standards/name.ts";
 import { PipdError } from "../std/errors.ts";
 import { createLruMap } from "../std/lru-map.ts";
 import { createSingleFlight } from "../std/single-flight.ts";
 import type { CachedAnswer, CacheRequest, HttpCache, StoredAnswer } from "../store/http-cache.ts";
 import { withoutCredentials } from "./auth.ts";
-import { ACCEPT_ENCODING } from "./content-coding.ts";
+import { ACCEPT_ENCODING, decode } from "./content-coding.ts";
 import { parseHtmlPage } from "./html-page.ts";
-import type { HttpAnswer, HttpClient } from "./http-client.ts";
+import { type HttpAnswer, type HttpClient, LONGEST_BODY } from "./http-client.ts";
 import type { NetworkSettings } from "./network-settings.ts";
-import { decodeRows, encodeRows, type PageRows } from "./page-rows.ts";
+import { createRowsEncoder, decodeRows, type PageRows } from "./page-rows.ts";
 
 export interface PageRequest {
   /** `http:` or `https:`, with credentials if it has some. */
@@ -23,10 +25,14 @@ export interface PageRequest {
   readonly cacheDisabled: boolean;
   /** A fresh page is asked for again, too. */
   readonly refresh: boolean;
+  /** The project whose page it is; undefined for a page with files of many. */
+  readonly key: NormalizedName | undefined;
 }
 
-/** What a page is made of. Plain values: it can be sent to a thread. */
-export type PageAnswer = Pick<HttpAnswer, "headers" | "body" | "url">;
+/** What a page is made of, the body as the server has sent it. Plain values: it can be sent to a thread. */
+export interface PageAnswer extends Pick<HttpAnswer, "headers" | "body" | "url"> {
+  readonly key: NormalizedName | undefined;
+}
 
 /** A page to be encoded in a thread. */
 export interface PageTask {
@@ -45,7 +51,7 @@ export interface SimplePages {
    */
   get(request: PageRequest, signal: AbortSignal): Promise<PageRows | undefined>;
   /** Changes with the page; undefined unless the page is in memory and need not be asked for. */
-  stamp(request: PageRequest): string | undefined;
+  stamp(request: Omit<PageRequest, "key">): string | undefined;
   /** How pages were found so far: fresh in memory or on disk, confirmed by the index (304), fetched. Stamps do not count. */
   readonly counts: PageCounts;
   /** A page has been found wrong: it is asked for again however fresh it is. */
@@ -83,7 +89,7 @@ export function createSimplePages(
   encode: EncodePage,
 ): SimplePages {
   const flights = createSingleFlight<string, PageRows | undefined>();
-  const memory = createLruMap<Kept>(MOST_ROWS, (kept) => (kept.rows?.names.length ?? 0) + 10);
+  const memory = createLruMap<Kept>(MOST_ROWS, (kept) => (kept.rows?.count ?? 0) + 10);
 
   /** What is known of pages whose rows have left the memory, too. */
   const stamps = createLruMap<Pick<Kept, "version" | "freshUntil">>(MOST_STAMPS);
@@ -118,16 +124,16 @@ export function createSimplePages(
       return recall(name, known.answer, known.freshFor);
     }
     const headers = { ...HEADERS, ...(request.refresh ? { "cache-control": "max-age=0" } : {}), ...known?.conditions };
-    const answer = await http.get({ url, location, network, headers }, signal);
+    const answer = await http.get({ url, location, network, headers, asSent: true }, signal);
     if (answer.status === 304 && known !== undefined) {
       counts.revalidated += 1;
       return recall(name, known.answer, cache.refresh(asked, answer));
     }
     counts.misses += 1;
-    const content = await contentOf(answer, encode);
+    const content = await contentOf({ ...answer, key: request.key }, encode);
     const rows = answer.status === 200 ? decodeRows(content) : undefined;
     // A page without files may be anything that came in the index's place, the log-in page of a network for one.
-    const isKept = !request.cacheDisabled && (rows === undefined || rows.names.some(isDistribution));
+    const isKept = !request.cacheDisabled && (rows === undefined || hasDistribution(rows));
     const stored = !isKept ? undefined : cache.store(asked, answer, content);
     return stored === undefined ? rows : remember(name, stored, rows);
   }
@@ -172,7 +178,7 @@ export function digest(text: string): string {
 }
 
 /** The rows of a page as text; "" if there is no page. */
-async function contentOf(answer: HttpAnswer, encode: EncodePage): Promise<string> {
+async function contentOf(answer: HttpAnswer & PageAnswer, encode: EncodePage): Promise<string> {
   if (answer.status === 404 || answer.status === 410) {
     return "";
   }
@@ -182,9 +188,39 @@ async function contentOf(answer: HttpAnswer, encode: EncodePage): Promise<string
   return encode(answer);
 }
 
-/** A page as the text that is kept of it (`encodeRows`). Throws PipdError "invalid-page". */
+/** A page as the text that is kept of it (`decodeRows` reads it). Throws PipdError "invalid-page". */
 export async function encodePage(page: PageAnswer): Promise<string> {
-  return encodeRows(await parsePage(page));
+  const { headers, url, key } = page;
+  const type = headers["content-type"] ?? "text/html";
+  if (!CONTENT_TYPES.test(type)) {
+    throw new PipdError("invalid-page", `${url} is no page of a package index: its content type is ${type}.`, {
+      hint: NO_INDEX_HINT,
+    });
+  }
+  const body = decode(page.body, headers["content-encoding"], url, LONGEST_BODY);
+  const text = new TextDecoder(charsetOf(type)).decode(body);
+  try {
+    return /json\b/i.test(type) ? encodeJson(text, url, key) : encodeFiles(await parseHtmlPage(text, url), key);
+  } catch (error) {
+    if (error instanceof InvalidText) {
+      throw new PipdError("invalid-page", `${url} cannot be read: ${error.message}`, {
+        hint: NO_INDEX_HINT,
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+function encodeJson(text: string, url: string, key: NormalizedName | undefined): string {
+  const encoder = createRowsEncoder(key);
+  return scanJsonPage(text, url, encoder) ? encoder.encode() : encodeFiles(parseJsonPage(text, url), key);
+}
+
+function encodeFiles(files: readonly IndexFile[], key: NormalizedName | undefined): string {
+  const encoder = createRowsEncoder(key);
+  for (const file of files) encoder.addFile(file);
+  return encoder.encode();
 }
 
 /** The PipdError "http-status" for an answer that is of no use. */
@@ -207,29 +243,13 @@ const HINTS: Readonly<Record<number, string>> = {
   429: "The server gets too many requests; try again later.",
 };
 
-/** The files on a page, JSON or HTML by its content type. Throws PipdError "invalid-page". */
-export async function parsePage({ headers, body, url }: PageAnswer): Promise<readonly IndexFile[]> {
-  const type = headers["content-type"] ?? "text/html";
-  if (!CONTENT_TYPES.test(type)) {
-    throw new PipdError("invalid-page", `${url} is no page of a package index: its content type is ${type}.`, {
-      hint: NO_INDEX_HINT,
-    });
-  }
-  const text = new TextDecoder(charsetOf(type)).decode(body);
-  try {
-    return /json\b/i.test(type) ? parseJsonPage(text, url) : await parseHtmlPage(text, url);
-  } catch (error) {
-    if (error instanceof InvalidText) {
-      throw new PipdError("invalid-page", `${url} cannot be read: ${error.message}`, {
-        hint: NO_INDEX_HINT,
-        cause: error,
-      });
-    }
-    throw error;
-  }
-}
-
 const isDistribution = (name: string): boolean => isWheelFilename(name) || isSdistFilename(name);
+
+function hasDistribution(rows: PageRows): boolean {
+  if (rows.versions !== undefined && rows.versions.texts.length > 0) return true;
+  for (let row = 0; row < rows.count; row++) if (isDistribution(rows.nameOf(row))) return true;
+  return false;
+}
 
 const NO_INDEX_HINT =
   "Check the index URL; a proxy or the log-in page of a network may have answered in place of the index.";

@@ -11,7 +11,7 @@ import type { IndexSources } from "./index-sources.ts";
 import type { LocalPages } from "./local-pages.ts";
 import { filesOfPage } from "./page-files.ts";
 import { type PageRows, rowsOf } from "./page-rows.ts";
-import type { FileSource, ProjectFile, UnusableSource } from "./project-files.ts";
+import type { FileSource, FoundFiles, ProjectFile, UnusableSource } from "./project-files.ts";
 import { isSecureOrigin } from "./proxies.ts";
 import type { SimplePages } from "./simple-index.ts";
 import type { OncePerCall } from "./source-warnings.ts";
@@ -19,8 +19,8 @@ import type { OncePerCall } from "./source-warnings.ts";
 /** What one source says about a project. */
 export interface SourceAnswer {
   readonly found: boolean;
-  /** The same array as long as nothing has changed. */
-  readonly files: readonly ProjectFile[];
+  /** The same object as long as nothing has changed. */
+  readonly files: FoundFiles;
   readonly unreachable?: UnusableSource;
 }
 
@@ -50,12 +50,13 @@ const SOURCE_FAILURES: ReadonlySet<string> = new Set([
   "unreadable-file",
 ]);
 
-const NOTHING: SourceAnswer = { found: false, files: [] };
+const NO_FILES: FoundFiles = { all: [], byVersion: new Map() };
+const NOTHING: SourceAnswer = { found: false, files: NO_FILES };
 
 export function createSources(pages: SimplePages, local: LocalPages, once: OncePerCall): Sources {
-  const memory = createLruMap<{ readonly rows: PageRows; readonly files: readonly ProjectFile[] }>(
+  const memory = createLruMap<{ readonly rows: PageRows; readonly files: FoundFiles }>(
     MOST_FILES,
-    ({ files }) => files.length + 1,
+    ({ rows }) => rows.count + 1,
   );
   const links = createLruMap<PageRows>(64);
   const fileSources = new WeakMap<IndexSources, Map<string, FileSource>>();
@@ -69,12 +70,7 @@ export function createSources(pages: SimplePages, local: LocalPages, once: OnceP
     return source;
   }
 
-  function filesOf(
-    location: string,
-    key: NormalizedName,
-    rows: PageRows,
-    sources: IndexSources,
-  ): readonly ProjectFile[] {
+  function filesOf(location: string, key: NormalizedName, rows: PageRows, sources: IndexSources): FoundFiles {
     const name = JSON.stringify([key, location, sources.network, sources.cacheDisabled]);
     const known = memory.get(name);
     if (known?.rows === rows) {
@@ -100,7 +96,7 @@ export function createSources(pages: SimplePages, local: LocalPages, once: OnceP
   async function remotePage(
     url: string,
     location: string,
-    project: string,
+    project: NormalizedName,
     sources: IndexSources,
     call: Call,
   ): Promise<PageRows | undefined> {
@@ -110,7 +106,8 @@ export function createSources(pages: SimplePages, local: LocalPages, once: OnceP
       return undefined;
     }
     const again = refresh === "all" || refresh.has(project);
-    return pages.get({ url, location, network, cacheDisabled, refresh: again }, call.signal);
+    const key = url === location ? undefined : project;
+    return pages.get({ url, location, network, cacheDisabled, refresh: again, key }, call.signal);
   }
 
   const answer = (
@@ -128,7 +125,7 @@ export function createSources(pages: SimplePages, local: LocalPages, once: OnceP
     sources: IndexSources,
   ): SourceAnswer => {
     const files = rows === undefined ? NOTHING.files : filesOf(location, key, rows, sources);
-    return { found: files.length > 0, files };
+    return { found: files.byVersion.size > 0, files };
   };
 
   return {

@@ -1,4 +1,4 @@
-import type { ProjectFile, ProjectFiles } from "../index/project-files.ts";
+import type { ProjectFile, ProjectFiles, VersionFiles } from "../index/project-files.ts";
 import { parseSpecifierSet, specifierContains } from "../standards/specifier.ts";
 import { compareVersions, type Version } from "../standards/version.ts";
 
@@ -13,12 +13,6 @@ export interface FileRules {
   allowedFormats(key: string): { readonly wheel: boolean; readonly sdist: boolean };
   /** `sha256:...` texts one of which a file of the project must have; undefined where no hash is asked for. */
   allowedHashes(key: string): ReadonlySet<string> | undefined;
-}
-
-/** All files of one version of a project. */
-export interface VersionFiles {
-  readonly version: Version;
-  readonly files: readonly ProjectFile[];
 }
 
 /** Why files of a version were passed over. */
@@ -56,10 +50,15 @@ export function versionsOf(project: ProjectFiles, hashes?: ReadonlySet<string>):
   }
   let table = tables.get(project);
   if (!table) {
-    table = group(project.files);
+    table = tableOf(project.byVersion) ?? group(project.files);
     tables.set(project, table);
   }
   return table;
+}
+
+function tableOf(files: ProjectFiles["byVersion"]): VersionTable | undefined {
+  if (files === undefined) return undefined;
+  return { versions: [...files.values()].map(({ version }) => version).sort(compareVersions), files };
 }
 
 function group(files: readonly ProjectFile[]): VersionTable {

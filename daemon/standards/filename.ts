@@ -129,6 +129,14 @@ export function parseSdistFilename(filename: string, project?: NormalizedName): 
   return end === stem.length ? { key, version } : { key, version, pythonVersion: legacy?.[1] ?? "" };
 }
 
+/** The text that stands for the version in the file name of a source distribution of `project`, by pip's rule; undefined where that has none. */
+export function sdistVersionText(filename: string, project: NormalizedName): string | undefined {
+  if (!isSdistFilename(filename)) return undefined;
+  const stem = filename.slice(0, filename.length - extensionOf(filename).length);
+  const dash = dashAfter(stem, project);
+  return dash > 0 ? stem.slice(dash + 1) : undefined;
+}
+
 /** Expands a compressed tag set such as "py2.py3-none-any"; undefined when it is not three non-empty parts with a Python identifier first. */
 export function parseTagSet(text: string): readonly Tag[] | undefined {
   const [python, abi, platform, ...rest] = text.split("-");

@@ -107,7 +107,8 @@ export function fileOfAnchor(
   };
 }
 
-function fileOfJson(entry: JsonObject, pageUrl: string): IndexFile | undefined {
+/** An entry of `files`; undefined when it has no URL. */
+export function fileOfJson(entry: JsonObject, pageUrl: string): IndexFile | undefined {
   const url = entry["url"];
   if (typeof url !== "string") {
     return undefined;
@@ -163,6 +164,18 @@ function joinAndQuote(base: string, reference: string): string {
     lastSteps = { base, steps, folder: quoteUrl(joinUrl(base, steps === "" ? "./" : steps)) };
   }
   return lastSteps.folder + reference.slice(steps.length);
+}
+
+/** "https://host/folder/": nothing that needs quoting, no steps. */
+const PLAIN_FOLDER = /^https?:\/\/[a-z0-9.:-]+\/(?:[A-Za-z0-9_][A-Za-z0-9_.~-]*\/)*$/;
+const PLAIN_STEPS = /^(?:\.\.\/)*(?:[A-Za-z0-9_][A-Za-z0-9_.~-]*\/)*$/;
+
+/** Where the folder of a link leads if the link goes on with a name that needs no quoting either; undefined where that is not so simple. */
+export function plainFolder(folder: string, pageUrl: string): string | undefined {
+  if (PLAIN_FOLDER.test(folder)) return folder;
+  if (folder === "" || !PLAIN_STEPS.test(folder)) return undefined;
+  const url = joinAndQuote(pageUrl, `${folder}x`).slice(0, -1);
+  return url.endsWith("/") ? url : undefined;
 }
 
 /** The last part of a URL's path, decoded; what a decoded slash separates counts as folders. */

@@ -1,5 +1,6 @@
 import CachePolicy from "http-cache-semantics";
 import { type Connection, type Database, openDatabase, type Statement } from "./database.ts";
+import { createWriteBehind } from "./write-behind.ts";
 
 /** An answer as remembered. */
 export interface CachedAnswer {
@@ -63,6 +64,8 @@ export interface HttpCache {
   readonly location: string;
   /** What people should be told, each once. */
   takeWarnings(): readonly string[];
+  /** Writes what waits to be written (answers are, for a moment, so that nobody waits for the disk). */
+  flush(): void;
   close(): void;
 }
 
@@ -75,6 +78,8 @@ const MIGRATIONS = [
      key TEXT NOT NULL UNIQUE, status INTEGER NOT NULL, version INTEGER NOT NULL, used INTEGER NOT NULL, policy TEXT NOT NULL, content TEXT NOT NULL
    );
    CREATE TABLE text (key TEXT NOT NULL UNIQUE, content TEXT NOT NULL);`,
+  // Rows of pages have other columns now.
+  "DELETE FROM page",
 ];
 
 /** Rows that nobody asked for that long are dropped when the database is opened, in milliseconds. */
@@ -89,6 +94,13 @@ interface PageRow {
   readonly used: number;
   readonly policy: string;
 }
+
+/** A row that waits to be written: of a page, or a text alone. */
+type Waiting = PageRow & { readonly content: string };
+
+/** The names under which rows wait. */
+const pageName = (key: string): string => `page ${key}`;
+const textName = (key: string): string => `text ${key}`;
 
 /** The cache in the database at `path` (absolute), opened with the first use. `clock` gives milliseconds since the epoch. */
 export function createHttpCache(path: string, clock: () => number): HttpCache {
@@ -105,15 +117,22 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
   };
   const policyOf = ({ url, headers }: CacheRequest, response: { status: number; headers: Record<string, string> }) =>
     new Policy({ url, method: "GET", headers }, response, { shared: false, cacheHeuristic: 0 });
+  const waiting = createWriteBehind<Waiting | string>((work) =>
+    use((sql) => sql.transaction(() => work((name, row) => writeRow(sql, name.slice(5), row)))()),
+  );
+  const waitingPage = (key: string) => waiting.get(pageName(key)) as Waiting | undefined;
   const rowOf = (key: string) =>
-    use((sql) => statement(sql, "SELECT status, version, used, policy FROM page WHERE key = ?").get(key)) as
+    waitingPage(key) ??
+    (use((sql) => statement(sql, "SELECT status, version, used, policy FROM page WHERE key = ?").get(key)) as
       | PageRow
-      | undefined;
+      | undefined);
 
   const contentOf = (key: string) =>
-    (use((sql) => statement(sql, "SELECT content FROM page WHERE key = ?").pluck().get(key)) ?? "") as string;
+    waitingPage(key)?.content ??
+    ((use((sql) => statement(sql, "SELECT content FROM page WHERE key = ?").pluck().get(key)) ?? "") as string);
 
   const forget = (key: string): void => {
+    waiting.delete(pageName(key));
     use((sql) => statement(sql, "DELETE FROM page WHERE key = ?").run(key));
   };
 
@@ -144,8 +163,14 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
       }
       const version = Math.max(clock(), latest + 1);
       latest = version;
-      const row = [request.key, response.status, version, clock(), JSON.stringify(policy.toObject()), content];
-      use((sql) => statement(sql, "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?)").run(...row));
+      const row = {
+        status: response.status,
+        version,
+        used: clock(),
+        policy: JSON.stringify(policy.toObject()),
+        content,
+      };
+      waiting.put(pageName(request.key), row, content.length);
       return { version, freshFor: Math.max(0, policy.timeToLive()) };
     },
     refresh(request, response) {
@@ -158,35 +183,57 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
       // Not revalidatedPolicy: it forgets the validators if the server does not repeat them.
       const policy = policyOf(request, { status: row.status, headers: { ...kept, ...relevant(response.headers) } });
       const text = JSON.stringify(policy.toObject());
-      use((sql) => statement(sql, "UPDATE page SET policy = ? WHERE key = ?").run(text, request.key));
+      const page = waitingPage(request.key);
+      if (page !== undefined) waiting.put(pageName(request.key), { ...page, policy: text }, page.content.length);
+      else use((sql) => statement(sql, "UPDATE page SET policy = ? WHERE key = ?").run(text, request.key));
       return Math.max(0, policy.timeToLive());
     },
     forget,
     findText: (key) =>
-      use((sql) => statement(sql, "SELECT content FROM text WHERE key = ?").pluck().get(key)) as string | undefined,
-    storeText(key, text) {
-      use((sql) => statement(sql, "INSERT OR REPLACE INTO text VALUES (?, ?)").run(key, text));
-    },
-    size: () =>
-      use((sql) => ({
+      (waiting.get(textName(key)) ??
+        use((sql) => statement(sql, "SELECT content FROM text WHERE key = ?").pluck().get(key))) as string | undefined,
+    storeText: (key, text) => waiting.put(textName(key), text, text.length),
+    size() {
+      waiting.flush();
+      return use((sql) => ({
         pages: count(sql, "page"),
         texts: count(sql, "text"),
         bytes:
           (sql.pragma("page_count", { simple: true }) as number) *
           (sql.pragma("page_size", { simple: true }) as number),
-      })),
-    clear: () =>
-      use((sql) => {
+      }));
+    },
+    clear() {
+      waiting.flush();
+      return use((sql) => {
         const rows = count(sql, "page") + count(sql, "text");
         sql.exec("DELETE FROM page; DELETE FROM text; VACUUM;");
         return rows;
-      }),
+      });
+    },
     takeWarnings: () => database?.takeWarnings() ?? [],
+    flush: () => waiting.flush(),
     close() {
+      waiting.flush();
       database?.close();
       database = undefined;
     },
   };
+}
+
+function writeRow(sql: Connection, key: string, row: Waiting | string): void {
+  if (typeof row === "string") statement(sql, "INSERT OR REPLACE INTO text VALUES (?, ?)").run(key, row);
+  else {
+    const { status, version, used, policy, content } = row;
+    statement(sql, "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?)").run(
+      key,
+      status,
+      version,
+      used,
+      policy,
+      content,
+    );
+  }
 }
 
 /** The headers that freshness depends on; the others only take room. */

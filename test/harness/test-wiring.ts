@@ -179,5 +179,13 @@ export async function wire(parts: WiringParts): Promise<Wired> {
     waitingFor: () => undefined,
     status: async () => ({ environments: [], caches: UNUSED_CACHES, indexes: [], hosts: [] }),
   };
-  return { program, queries, observation, isWorking: () => false, endThreads: async () => {}, dropCaches: () => {} };
+  return {
+    program,
+    queries,
+    observation,
+    isWorking: () => false,
+    endThreads: async () => {},
+    dropCaches: () => {},
+    flush: () => {},
+  };
 }

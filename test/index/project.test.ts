@@ -132,8 +132,8 @@ test("ten clients that want the same page at the same time cost one request; one
   assert.equal(server.counters().requests, 1);
 });
 
-test("at most five requests are under way at a host that speaks HTTP/1.1", async (t) => {
-  const world = createWorld(t);
+test("no more requests are under way at a host that speaks HTTP/1.1 than the settings allow", async (t) => {
+  const world = createWorld(t, { concurrency: 5 });
   const many = Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`p${at}-1.0-py3-none-any.whl`, { bytes }]));
   const server = await serve(t, { files: many, latency: 150 });
   const keys = Object.keys(many).map((name) => normalizeName(name.split("-")[0] ?? ""));
@@ -218,7 +218,7 @@ test("errors of the server are asked again, then told; the project may exist", a
 });
 
 test("Retry-After is obeyed, and 429 halves the requests under way", async (t) => {
-  const world = createWorld(t);
+  const world = createWorld(t, { concurrency: 5 });
   const many = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`p${at}-1.0-py3-none-any.whl`, { bytes }]));
   const server = await serve(t, {
     files: { ...files, ...many },

@@ -22,7 +22,7 @@ export interface World {
   readonly index: PackageIndex;
   /** Milliseconds to be added to the clock. */
   readonly turn: (milliseconds: number) => void;
-  /** Another daemon on the same folder. */
+  /** The next daemon on the same folder. */
   restart(): World;
 }
 
@@ -54,7 +54,10 @@ export function createWorld(
     turn: (milliseconds) => {
       now += milliseconds;
     },
-    restart: () => createWorld(t, options, folder),
+    restart: () => {
+      cache.flush();
+      return createWorld(t, options, folder);
+    },
   };
 }
 
