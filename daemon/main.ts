@@ -304,17 +304,18 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
     over: () => leave(EXIT.ok),
   });
   watchFaults(world, () => server, unreachable);
+  const retire = (reason: string, successor: boolean): void => server.retire({ reason, successor });
+  const lost = (): void => retire("its files were removed or replaced", true);
   const accept = (socket: Socket): void => {
+    // The watch tells it a moment later, which is long for a client that needs a millisecond to be here.
+    if (!identities.every((holds) => safely(holds))) lost();
     socket.on("error", () => {});
     server.accept({ input: socket, output: socket, end: () => endSoon(socket) });
   };
   door = options.activated
     ? await openInheritedDoor(paths.socket, ACTIVATED_DESCRIPTOR, accept)
     : await openDoor(paths.socket, `${paths.folder}/.s.${process.pid}`, process.platform, accept);
-  const retire = (reason: string, successor: boolean): void => server.retire({ reason, successor });
-  stopWatching = watchOwnership(paths.socket, [door.mine, ...identities], CHECK_SOCKET_MS, () =>
-    retire("its files were removed or replaced", true),
-  );
+  stopWatching = watchOwnership(paths.socket, [door.mine, ...identities], CHECK_SOCKET_MS, lost);
   writeFileAtomically(
     paths.about,
     JSON.stringify({ pid: process.pid, startedAt: world.parts.self.startedAt, buildId: world.parts.self.buildId }),

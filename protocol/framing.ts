@@ -42,10 +42,13 @@ export interface FrameScanner {
   bytes(chunk: Uint8Array): void;
 }
 
-/** @param maxHeader bytes of a header block, @param maxBody bytes of a body. */
+/** @param maxHeader bytes of a header block, @param maxBody bytes of a body, asked for with each header. */
 export function createFrameScanner(
   frame: (body: Uint8Array) => void,
-  { maxHeader = MAX_HEADER, maxBody = MAX_BODY }: { readonly maxHeader?: number; readonly maxBody?: number } = {},
+  {
+    maxHeader = MAX_HEADER,
+    maxBody = () => MAX_BODY,
+  }: { readonly maxHeader?: number; readonly maxBody?: () => number } = {},
 ): FrameScanner {
   let held: Uint8Array[] = [];
   let heldBytes = 0;
@@ -74,7 +77,7 @@ export function createFrameScanner(
           const all = gather();
           const end = findBlankLine(all, maxHeader);
           if (end < 0) return keep(all);
-          wanted = contentLength(decoder.decode(all.subarray(0, end)), maxBody);
+          wanted = contentLength(decoder.decode(all.subarray(0, end)), maxBody());
           keep(all.subarray(end + 4));
         }
         if (heldBytes < wanted) return;

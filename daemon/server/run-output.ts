@@ -25,9 +25,9 @@ export interface OutputSender {
   status(text: string): Promise<void>;
 }
 
-/** @param spillPath a free file name for output the client does not take. */
-export function createRunOutput(sender: OutputSender, spillPath: string): RunOutput {
-  const spill = createSpill(spillPath);
+/** @param spillFolder for output that the client does not take. */
+export function createRunOutput(sender: OutputSender, spillFolder: string): RunOutput {
+  const spill = createSpill(spillFolder);
   let waiting: Piece[] = [];
   let waitingSize = 0;
   /** The end of the queue, which still grows. */

@@ -1,10 +1,9 @@
 import type { Readable, Writable } from "node:stream";
-import { BadFrame, MAX_BODY, MAX_HEADER } from "../../protocol/framing.ts";
+import { MAX_BODY } from "../../protocol/framing.ts";
 import { type InitializeParams, type InitializeResult, METHODS, type MethodName } from "../../protocol/methods.ts";
 import { compareBuilds, describeChange, type Namespace, PROTOCOL, parseBuildId } from "../../protocol/session.ts";
 import { PipdError } from "../std/errors.ts";
 import type { Secret } from "./auth.ts";
-import { guardFrames } from "./frame-guard.ts";
 import type { Handlers } from "./handlers.ts";
 import type { Log } from "./log.ts";
 import { checkedParams } from "./params.ts";
@@ -115,14 +114,8 @@ export function serveConnection(transport: Transport, parts: ConnectionParts, se
     settle();
   };
   const broken = (reason: Error): void => parts.log.warn({ reason: reason.message }, "broken connection");
-  const guarded = guardFrames(transport.input, {
-    maxHeader: MAX_HEADER,
-    maxBody: () => (stage.name === "new" ? MAX_HANDSHAKE_BODY : MAX_BODY),
-  });
-  peer = openPeer(guarded, transport.output, () => transport.end(), { request, notification, broken });
-  guarded.on("error", (error) => {
-    if (error instanceof BadFrame) peer.close();
-  });
+  const maxBody = (): number => (stage.name === "new" ? MAX_HANDSHAKE_BODY : MAX_BODY);
+  peer = openPeer(transport.input, transport.output, () => transport.end(), { request, notification, broken }, maxBody);
   peer.closed.addEventListener("abort", () => {
     if (stage.name === "challenged") parts.notices.giveBack(stage.notices);
     if (stage.name !== "open") settle();

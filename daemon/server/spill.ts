@@ -1,5 +1,5 @@
+import { randomBytes } from "node:crypto";
 import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
 import { errnoOf } from "../std/errors.ts";
 
 /** A piece of text for one descriptor. */
@@ -22,16 +22,17 @@ export interface Spill {
 /** What has not been read may take this many bytes. */
 const LIMIT = 2 ** 30;
 
-/** @param path a free name on a disk with room; used only while the file is opened. */
-export function createSpill(path: string): Spill {
+/** @param folder on a disk with room; the file has a name in it only while it is opened. */
+export function createSpill(folder: string): Spill {
   let descriptor: number | undefined;
   let readAt = 0;
   let writeAt = 0;
   let lost: { bytes: number; readonly reason: string } | undefined;
   const open = (): number => {
     if (descriptor !== undefined) return descriptor;
+    const path = `${folder}/.output-${randomBytes(8).toString("hex")}`;
     // The folder is a cache, which may be deleted at any time.
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     descriptor = openSync(path, "wx+", 0o600);
     unlinkSync(path);
     return descriptor;
@@ -65,7 +66,7 @@ export function createSpill(path: string): Spill {
         try {
           write(piece);
         } catch (error) {
-          lost = { bytes, reason: `${dirname(path)}: ${errnoOf(error) ?? String(error)}` };
+          lost = { bytes, reason: `${folder}: ${errnoOf(error) ?? String(error)}` };
         }
       }
     },

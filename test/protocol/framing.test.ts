@@ -23,7 +23,7 @@ const GOLDEN = [
 
 function scan(
   chunks: readonly Uint8Array[],
-  limits?: { readonly maxHeader?: number; readonly maxBody?: number },
+  limits?: { readonly maxHeader?: number; readonly maxBody?: () => number },
 ): unknown[] {
   const found: unknown[] = [];
   const scanner = createFrameScanner((body) => found.push(decodeBody(body)), limits);

@@ -10,7 +10,7 @@ after(() => sandbox.close());
 
 test("R45 output that waits on disk comes back in order, in a folder that was deleted, too", () => {
   const folder = join(sandbox.folder, "gone/deep");
-  const spill = createSpill(join(folder, ".output"));
+  const spill = createSpill(folder);
   const pieces = Array.from({ length: 50 }, (_, index) => ({
     fd: (index % 2) + 1 === 1 ? (1 as const) : (2 as const),
     text: `${index} é💡`.repeat(index),
@@ -26,7 +26,7 @@ test("R45 output that waits on disk comes back in order, in a folder that was de
 });
 
 test("R45 what the disk does not take is named in its place", () => {
-  const spill = createSpill("/dev/null/folder/.output");
+  const spill = createSpill("/dev/null/folder");
   spill.push({ fd: 1, text: "lost" });
   spill.push({ fd: 2, text: "é" });
   assert.equal(spill.empty, false);
