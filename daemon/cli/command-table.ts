@@ -9,6 +9,7 @@ import {
   LIST_OPTIONS,
   SELECTION_OPTIONS,
   SHOW_OPTIONS,
+  TREE_OPTIONS,
   UNINSTALL_OPTIONS,
   VENV_OPTIONS,
 } from "./options.ts";
@@ -91,6 +92,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     "Verify that installed packages have the dependencies that they ask for.",
     [],
     false,
+  ),
+  command(
+    "tree",
+    "Show installed packages as a tree of dependencies.",
+    ["[options]"],
+    "Show which installed package depends on which. A package that was shown before is marked (*) and not repeated.",
+    [TREE_OPTIONS],
   ),
   command(
     "cache",

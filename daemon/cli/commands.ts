@@ -8,6 +8,7 @@ import { runInstall } from "./install-command.ts";
 import { runCheck, runFreeze, runList, runShow } from "./list-command.ts";
 import type { ParsedOptions } from "./parse.ts";
 import type { Renderer } from "./render.ts";
+import { runTree } from "./tree-command.ts";
 import { runUninstall } from "./uninstall-command.ts";
 import { runVenv } from "./venv-command.ts";
 
@@ -34,6 +35,7 @@ const RUNS: Readonly<Record<string, Run>> = {
   list: runList,
   show: runShow,
   check: runCheck,
+  tree: runTree,
   cache: runCache,
   venv: runVenv,
   daemon: explainDaemon,

@@ -352,6 +352,24 @@ export const SHOW_OPTIONS: OptionGroup = {
   options: [flag("files", "--files", "Show the full list of installed files.", { short: "-f" })],
 };
 
+export const TREE_OPTIONS: OptionGroup = {
+  title: "Tree Options",
+  options: [
+    value("depth", "--depth", "depth", "Show that many levels below the topmost packages (default 255).", {
+      short: "-d",
+      type: "int",
+    }),
+    append("package", "--package", "package", "Show only this package and what is below it."),
+    append("prune", "--prune", "package", "Leave this package out, and what only it depends on."),
+    flag("invert", "--invert", "Show below each package those that depend on it."),
+    flag("noDedupe", "--no-dedupe", "Repeat what was shown before."),
+    flag("versionSpecifiers", "--show-version-specifiers", "Show which versions are required."),
+    flag("outdated", "--outdated", "Show the newest version of each package.", MISSING),
+    flag("showSizes", "--show-sizes", "Show the sizes of wheels.", MISSING),
+    flag("strict", "--strict", "Warn of packages that lack what they depend on.", MISSING),
+  ],
+};
+
 export const CACHE_OPTIONS: OptionGroup = {
   title: "Cache Options",
   options: [choice("listFormat", "--format", ["human", "abspath"], "The form of the list (default human).")],

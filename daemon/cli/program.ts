@@ -74,7 +74,15 @@ async function printVersion(parts: Parts, run: RunInput, python: string | undefi
 }
 
 /** Commands that work on an environment, whose own `pip.conf` then counts. */
-const ENVIRONMENT_COMMANDS: ReadonlySet<string> = new Set(["install", "uninstall", "list", "freeze", "show", "check"]);
+const ENVIRONMENT_COMMANDS: ReadonlySet<string> = new Set([
+  "install",
+  "uninstall",
+  "list",
+  "freeze",
+  "show",
+  "check",
+  "tree",
+]);
 
 async function runSpec(
   parts: ProgramParts,

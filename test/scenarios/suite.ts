@@ -111,7 +111,7 @@ export const MORE_SCENARIOS: Readonly<
     ["--version"],
     [],
     ["help"],
-    ...["install", "uninstall", "list", "freeze", "show", "check", "cache", "venv", "daemon"].map((name) => [
+    ...["install", "uninstall", "list", "freeze", "show", "check", "tree", "cache", "venv", "daemon"].map((name) => [
       "help",
       name,
     ]),
@@ -134,6 +134,13 @@ export const MORE_SCENARIOS: Readonly<
     ["--no-color", "list", "--format", "columns"],
     ["list", "--format", "freeze"],
     ["list", "--outdated"],
+  ],
+  trees: [
+    ["install", "app[more]", "needs-old", "mixed-case.name"],
+    ["tree"],
+    ["tree", "--invert", "--show-version-specifiers", "--no-dedupe"],
+    ["tree", "--depth", "1", "--package", "app", "--prune", "lib"],
+    ["tree", "--show-sizes"],
   ],
   "other places": [
     ["install", "--target", "{work}/target", "app"],
