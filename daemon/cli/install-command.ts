@@ -1,12 +1,13 @@
 import { EXIT } from "../../protocol/errors.ts";
 import { installPackages } from "../operations/install.ts";
-import type { InstallParams, SourceParams } from "../operations/install-params.ts";
+import type { InstallParams } from "../operations/install-params.ts";
 import type { LinkMode } from "../standards/settings.ts";
 import { PipdError } from "../std/errors.ts";
 import { changeOf } from "./change.ts";
 import type { CommandContext } from "./commands.ts";
 import { absolutePath } from "./paths.ts";
-import { flagOption, listOption, numberOption, textOption } from "./values.ts";
+import { formatChoicesOf, sourceParams } from "./source-params.ts";
+import { flagOption, listOption, textOption } from "./values.ts";
 
 /** `pipd install` */
 export async function runInstall(context: CommandContext): Promise<number> {
@@ -40,7 +41,7 @@ function installParams(context: CommandContext): InstallParams {
       prefix: path("prefixPath"),
       root: path("rootPath"),
     },
-    formatChoices: options.ordered.filter(({ option }) => option === "--no-binary" || option === "--only-binary"),
+    formatChoices: formatChoicesOf(context),
     preferBinary: flagOption(options, "preferBinary"),
     pre: flagOption(options, "pre"),
     upgrade: flagOption(options, "upgrade"),
@@ -60,35 +61,5 @@ function installParams(context: CommandContext): InstallParams {
     warnConflicts: flagOption(options, "warnConflicts", true),
     warnRoot: (textOption(options, "rootUserAction") ?? "warn") === "warn",
     change: changeOf(context),
-  };
-}
-
-function sourceParams({ options, call }: CommandContext): SourceParams {
-  const path = (dest: string): string | undefined => {
-    const value = textOption(options, dest);
-    return value === undefined ? undefined : absolutePath(value, call, true);
-  };
-  const proxy = textOption(options, "proxy");
-  const [cert, clientCert, cacheDir] = [path("cert"), path("clientCert"), path("cacheDir")];
-  const [timeout, retries, resumeRetries] = ["timeout", "retries", "resumeRetries"].map((dest) =>
-    numberOption(options, dest, undefined),
-  );
-  return {
-    indexUrl: textOption(options, "indexUrl"),
-    extraIndexUrls: listOption(options, "extraIndexUrls"),
-    findLinks: listOption(options, "findLinks"),
-    noIndex: flagOption(options, "noIndex"),
-    network: {
-      ...(proxy === undefined ? {} : { proxy }),
-      noProxyEnv: flagOption(options, "noProxyEnv"),
-      ...(cert === undefined ? {} : { cert }),
-      ...(clientCert === undefined ? {} : { clientCert }),
-      trustedHosts: listOption(options, "trustedHosts"),
-      ...(timeout === undefined ? {} : { timeout }),
-      ...(retries === undefined ? {} : { retries }),
-      ...(resumeRetries === undefined ? {} : { resumeRetries }),
-    },
-    refresh: options.ordered.filter(({ option }) => option === "--refresh-package").map(({ value }) => value),
-    cacheDir: options.values["cacheDir"] === false ? false : cacheDir,
   };
 }

@@ -2,6 +2,7 @@ import { normalize } from "node:path";
 import { EXIT } from "../../protocol/errors.ts";
 import { checkEnvironment } from "../operations/check.ts";
 import { dependenciesOf } from "../operations/dependencies.ts";
+import { type NewestFile, type NewestParams, newestVersions } from "../operations/newest-versions.ts";
 import type { Environment } from "../operations/parts.ts";
 import {
   type InstalledDistribution,
@@ -14,9 +15,12 @@ import {
 import { type ShownPackage, showPackages } from "../operations/show.ts";
 import { directUrlRequirement } from "../standards/direct-url.ts";
 import { pythonJson } from "../standards/python-json.ts";
+import { compareVersions } from "../standards/version.ts";
+import { PipdError } from "../std/errors.ts";
 import type { CommandContext } from "./commands.ts";
 import { keptText } from "./kept-texts.ts";
 import { absolutePath } from "./paths.ts";
+import { formatChoicesOf, sourceParams } from "./source-params.ts";
 import { tabulate } from "./table.ts";
 import { flagOption, listOption, numberOption, textOption } from "./values.ts";
 
@@ -48,10 +52,17 @@ function textAbout(
 /** `pipd list` */
 export async function runList(context: CommandContext): Promise<number> {
   const { options, parts } = context;
+  const [isOutdated, isUptodate] = [flagOption(options, "outdated"), flagOption(options, "uptodate")];
+  refuseContradictions(context);
   const selection = selectionOf(context);
-  const environment =
-    selection.paths.length > 0 && !flagOption(options, "notRequired") ? undefined : await context.environment();
+  const needsEnvironment = flagOption(options, "notRequired") || isOutdated || isUptodate;
+  const environment = selection.paths.length > 0 && !needsEnvironment ? undefined : await context.environment();
   const set = scanInstalled(parts, environment, selection, context.call);
+  if (environment !== undefined && needsEnvironment && (isOutdated || isUptodate)) {
+    const listed = listedOf(context, set, environment, selection);
+    write(context, await listNewest(context, listed, environment));
+    return EXIT.ok;
+  }
   write(
     context,
     textAbout(context, set, environment, () => listText(context, set, environment, selection)),
@@ -59,12 +70,53 @@ export async function runList(context: CommandContext): Promise<number> {
   return EXIT.ok;
 }
 
+function refuseContradictions({ options }: CommandContext): void {
+  if (!flagOption(options, "outdated")) return;
+  if (flagOption(options, "uptodate"))
+    throw new PipdError("invalid-options", "Options --outdated and --uptodate cannot be combined.");
+  if (textOption(options, "listFormat") === "freeze")
+    throw new PipdError("invalid-options", "List format 'freeze' cannot be used with the --outdated option.");
+}
+
+/** The packages that have a newer version, with it, or those that have none. */
+async function listNewest(
+  context: CommandContext,
+  listed: readonly InstalledDistribution[],
+  environment: Environment,
+): Promise<string> {
+  const { options, parts, call } = context;
+  const params: NewestParams = {
+    sources: sourceParams(context),
+    formatChoices: formatChoicesOf(context),
+    pre: flagOption(options, "pre"),
+    preferBinary: flagOption(options, "preferBinary"),
+  };
+  const keys = listed.map(({ key }) => key);
+  const newest = await newestVersions(parts, environment, keys, params, call);
+  const wanted = flagOption(options, "outdated") ? 1 : 0;
+  const chosen = listed.filter(({ key, parsedVersion }) => {
+    const one = newest.get(key);
+    return one !== undefined && parsedVersion !== undefined && compareVersions(one.version, parsedVersion) === wanted;
+  });
+  return renderList(context, chosen, wanted === 1 ? newest : undefined);
+}
+
 function listText(
-  { options }: CommandContext,
+  context: CommandContext,
   set: InstalledSet,
   environment: Environment | undefined,
   selection: Selection,
 ): string {
+  return renderList(context, listedOf(context, set, environment, selection), undefined);
+}
+
+/** What is to be listed, sorted. */
+function listedOf(
+  { options }: CommandContext,
+  set: InstalledSet,
+  environment: Environment | undefined,
+  selection: Selection,
+): readonly InstalledDistribution[] {
   let distributions = selectFrom(set, environment, selection);
   if (flagOption(options, "notRequired") && environment !== undefined) {
     const needed = new Set(
@@ -74,22 +126,36 @@ function listText(
     );
     distributions = distributions.filter(({ key }) => !needed.has(key));
   }
-  distributions = withoutProjects(distributions, listOption(options, "excludes")).toSorted((a, b) =>
+  return withoutProjects(distributions, listOption(options, "excludes")).toSorted((a, b) =>
     a.key < b.key ? -1 : a.key > b.key ? 1 : 0,
   );
+}
+
+/** Newest versions, where they are shown. */
+type Newest = ReadonlyMap<InstalledDistribution["key"], NewestFile> | undefined;
+
+function renderList(
+  { options }: CommandContext,
+  distributions: readonly InstalledDistribution[],
+  newest: Newest,
+): string {
   const verbose = numberOption(options, "verbose", 0) > 0;
   const format = textOption(options, "listFormat") ?? "columns";
-  if (format === "json") return listJson(distributions, verbose);
+  if (format === "json") return listJson(distributions, verbose, newest);
   const lines =
     format === "freeze"
       ? distributions.map(
           (distribution) => nameAndVersion(distribution) + (verbose ? ` (${distribution.location})` : ""),
         )
-      : listColumns(distributions, verbose);
+      : listColumns(distributions, verbose, newest);
   return lines.join("\n");
 }
 
-function listColumns(distributions: readonly InstalledDistribution[], verbose: boolean): readonly string[] {
+function listColumns(
+  distributions: readonly InstalledDistribution[],
+  verbose: boolean,
+  newest: Newest,
+): readonly string[] {
   if (distributions.length === 0) return [];
   const builds = distributions.map((distribution) => distribution.wheel()?.build ?? "");
   const columns: {
@@ -99,6 +165,11 @@ function listColumns(distributions: readonly InstalledDistribution[], verbose: b
     { title: "Package", cell: ({ name }) => name },
     { title: "Version", cell: ({ version }) => version },
   ];
+  if (newest !== undefined)
+    columns.push(
+      { title: "Latest", cell: ({ key }) => newest.get(key)?.version.text ?? "" },
+      { title: "Type", cell: ({ key }) => newest.get(key)?.filetype ?? "" },
+    );
   if (builds.some((build) => build !== "")) columns.push({ title: "Build", cell: (_, index) => builds[index] ?? "" });
   if (distributions.some(({ editable }) => editable !== undefined))
     columns.push({ title: "Editable project location", cell: ({ editable }) => editable ?? "" });
@@ -112,14 +183,19 @@ function listColumns(distributions: readonly InstalledDistribution[], verbose: b
   return [lines[0] ?? "", widths.map((width) => "-".repeat(width)).join(" "), ...lines.slice(1)];
 }
 
-function listJson(distributions: readonly InstalledDistribution[], verbose: boolean): string {
+function listJson(distributions: readonly InstalledDistribution[], verbose: boolean, newest: Newest): string {
   const entries = distributions.map((distribution) => ({
     name: distribution.name,
     version: distribution.parsedVersion?.text ?? distribution.version,
     ...(verbose ? { location: distribution.location, installer: distribution.installer } : {}),
+    ...latestOf(newest?.get(distribution.key)),
     ...(distribution.editable === undefined ? {} : { editable_project_location: distribution.editable }),
   }));
   return pythonJson(entries, { ascii: true });
+}
+
+function latestOf(newest: NewestFile | undefined): object {
+  return newest === undefined ? {} : { latest_version: newest.version.text, latest_filetype: newest.filetype };
 }
 
 /** `Name==version`, with `===` for a version that is not PEP 440. */

@@ -333,8 +333,8 @@ export const FREEZE_OPTIONS: OptionGroup = {
 export const LIST_OPTIONS: OptionGroup = {
   title: "List Options",
   options: [
-    flag("outdated", "--outdated", "List outdated packages.", { short: "-o", ...MISSING }),
-    flag("uptodate", "--uptodate", "List packages that are up to date.", { short: "-u", ...MISSING }),
+    flag("outdated", "--outdated", "List outdated packages.", { short: "-o" }),
+    flag("uptodate", "--uptodate", "List packages that are up to date.", { short: "-u" }),
     flag("editable", "--editable", "List editable packages.", { short: "-e" }),
     local,
     user,

@@ -135,7 +135,13 @@ export function createSimplePages(
     // A page without files may be anything that came in the index's place, the log-in page of a network for one.
     const isKept = !request.cacheDisabled && (rows === undefined || hasDistribution(rows));
     const stored = !isKept ? undefined : cache.store(asked, answer, content);
-    return stored === undefined ? rows : remember(name, stored, rows);
+    if (stored !== undefined) return remember(name, stored, rows);
+    // Another page than the one that is known, and none to be kept: that one is over.
+    if (!request.cacheDisabled) {
+      memory.delete(name);
+      stamps.delete(name);
+    }
+    return rows;
   }
 
   return {
