@@ -27,6 +27,7 @@ import { compatibleTags, tagRanks } from "./standards/tag.ts";
 import { createChores } from "./std/chores.ts";
 import { createWorkerPool, type WorkerPool } from "./std/worker-pool.ts";
 import { createEnvironmentLocks } from "./store/environment-lock.ts";
+import { createEnvironmentModels, ENVIRONMENT_DATABASE, type EnvironmentModels } from "./store/environment-models.ts";
 import { createHttpCache, INDEX_DATABASE } from "./store/http-cache.ts";
 import { createTemporaryWheelStore, createWheelStore } from "./store/wheel-store.ts";
 
@@ -94,7 +95,8 @@ export async function wire(world: WiringParts): Promise<Wired> {
   const own = caches();
   const recovered = own.recover();
   if (!world.isDaemon) await recovered;
-  const interpreters = createInterpreters({ assetsFolder, factsStore: own.facts, clock: now });
+  const models = createEnvironmentModels(join(folders.cache, ENVIRONMENT_DATABASE), now);
+  const interpreters = createInterpreters({ assetsFolder, factsStore: named("facts", models), clock: now });
   const environments = createEnvironmentRegister(now);
   const ranks = new WeakMap<InterpreterFacts, ReadonlyMap<string, number>>();
   const background = createBackground(world.isDaemon, (error) =>
@@ -115,7 +117,7 @@ export async function wire(world: WiringParts): Promise<Wired> {
     interpreters,
     findEnvironment: async (request, call) => environments.seen(await findEnvironment(request, interpreters, call)),
     findBaseEnvironment: (request, call) => findBaseEnvironment(request, interpreters, call),
-    installed: createInstalledModel(now),
+    installed: createInstalledModel(now, named("folder", models)),
     pool,
     compiler: createCompiler({ assetsFolder }),
     locks: createEnvironmentLocks({
@@ -152,6 +154,11 @@ export async function wire(world: WiringParts): Promise<Wired> {
       for (const each of opened.values()) each.flush();
     },
   };
+}
+
+/** The models of one kind. */
+function named(kind: string, models: EnvironmentModels): EnvironmentModels {
+  return { get: (key) => models.get(`${kind} ${key}`), set: (key, text) => models.set(`${kind} ${key}`, text) };
 }
 
 interface CacheParts {
@@ -207,10 +214,6 @@ function openCaches(folder: string, { http, pool, now, storeLimit }: CacheParts)
       pool,
       download: (file, destination, call) => index.download(file, destination, call),
     }),
-    facts: {
-      get: (key) => cache.findText(`facts ${key}`),
-      set: (key, json) => cache.storeText(`facts ${key}`, json),
-    },
     temporaryStore: () => {
       const temporary = createTemporaryWheelStore(folder, now);
       return { store: temporary.store, remove: async () => temporary[Symbol.asyncDispose]() };

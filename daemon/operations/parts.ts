@@ -4,7 +4,7 @@ import type { Compiler } from "../install/compile.ts";
 import type { Trash } from "../install/trash.ts";
 import type { Environment, EnvironmentRequest } from "../python/environment.ts";
 import type { InstalledModel } from "../python/installed.ts";
-import type { FactsStore, Interpreters } from "../python/interpreter.ts";
+import type { Interpreters } from "../python/interpreter.ts";
 import type { Settings } from "../standards/settings.ts";
 import type { Call } from "../std/call.ts";
 import type { WorkerPool } from "../std/worker-pool.ts";
@@ -24,8 +24,6 @@ export interface Caches {
   readonly fetcher: WheelFetcher;
   readonly memory: MetadataMemory;
   readonly resolutions: ResolutionMemory;
-  /** What is kept of interpreters. */
-  readonly facts: FactsStore;
   /** A store for one command (`--no-cache-dir`), and how to remove it. */
   readonly temporaryStore: () => { readonly store: WheelStore; readonly remove: () => Promise<void> };
   /** Removes what killed processes left in the store. */

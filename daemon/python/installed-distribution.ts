@@ -68,9 +68,35 @@ export interface FoundInfo {
   readonly versionInPath: string | undefined;
   /** Changes with each scan: files other than METADATA are checked again at their first use in a new one. */
   readonly generation: () => number;
+  /** Called when something has been read that could be kept. */
+  readonly loaded?: () => void;
 }
 
-interface Details {
+/** What has been read of a distribution. */
+export interface LoadedParts {
+  readonly metadata: CoreMetadata | undefined;
+  /** With the stamp of the info folder that they were read from. */
+  readonly details: { readonly stamp: string; readonly value: Details } | undefined;
+}
+
+/** What of that is known again after a restart: fields that only `show` needs are read when they are asked for. */
+export interface KnownParts extends Partial<Pick<LoadedParts, "details">> {
+  readonly metadata?:
+    | Pick<CoreMetadata, "metadataVersion" | "name" | "version" | "requiresPython" | "requiresDist" | "providesExtra">
+    | undefined;
+}
+
+const loadedParts = new WeakMap<Installed, { readonly found: FoundInfo; readonly parts: () => LoadedParts }>();
+
+/** What is known of a distribution without reading anything more. */
+export function loadedOf(
+  installed: Installed,
+): { readonly found: FoundInfo; readonly parts: () => LoadedParts } | undefined {
+  return loadedParts.get(installed);
+}
+
+/** What the small files of an info folder say. */
+export interface Details {
   readonly installer: string;
   readonly requested: boolean;
   readonly directUrl: DirectUrl | undefined;
@@ -79,25 +105,33 @@ interface Details {
 }
 
 /** Reads nothing yet, unless the path has no name: then METADATA must say it. Undefined when nothing does. */
-export function createInstalled(found: FoundInfo): Installed | undefined {
+export function createInstalled(found: FoundInfo, known?: KnownParts): Installed | undefined {
   const { infoFolder } = found;
   let metadata: CoreMetadata | undefined;
-  let details: { readonly generation: number; readonly stamp: string; readonly value: Details } | undefined;
+  let details: { readonly generation: number; readonly stamp: string; readonly value: Details } | undefined =
+    known?.details && { generation: -1, ...known.details };
+  if (known?.metadata !== undefined) metadata = partlyKnown(known.metadata, () => readMetadata().headers);
 
   const readText = (name: string): string | undefined => readFileText(join(infoFolder, name));
   const metadataText = (): string =>
     found.kind === "egg-info-file"
       ? (readFileText(infoFolder) ?? "")
       : readText("METADATA") || readText("PKG-INFO") || "";
+  const readMetadata = (): CoreMetadata => withRequiresText(parseMetadataFields(metadataText()), found, readText);
   const getMetadata = (): CoreMetadata => {
-    metadata ??= withRequiresText(parseMetadataFields(metadataText()), found, readText);
+    if (metadata === undefined) {
+      metadata = readMetadata();
+      found.loaded?.();
+    }
     return metadata;
   };
   const getDetails = (): Details => {
     const generation = found.generation();
     if (details?.generation !== generation) {
       const stamp = stampOf(infoFolder);
-      details = { generation, stamp, value: details?.stamp === stamp ? details.value : readDetails(readText) };
+      const isSame = details?.stamp === stamp;
+      details = { generation, stamp, value: isSame ? details!.value : readDetails(readText) };
+      if (!isSame) found.loaded?.();
     }
     return details.value;
   };
@@ -107,7 +141,7 @@ export function createInstalled(found: FoundInfo): Installed | undefined {
     return undefined;
   }
   const key = normalizeName(written);
-  return {
+  const installed: Installed = {
     key,
     kind: found.kind,
     location: found.location,
@@ -148,6 +182,22 @@ export function createInstalled(found: FoundInfo): Installed | undefined {
     wheel: () => getDetails().wheel,
     wheelTags: () => (getDetails().hasWheelFile ? (getDetails().wheel?.tags ?? []) : undefined),
     readText,
+  };
+  const parts = (): LoadedParts => ({ metadata, details: details && { stamp: details.stamp, value: details.value } });
+  loadedParts.set(installed, { found, parts });
+  return installed;
+}
+
+function partlyKnown(
+  known: NonNullable<KnownParts["metadata"]>,
+  readHeaders: () => CoreMetadata["headers"],
+): CoreMetadata {
+  let headers: CoreMetadata["headers"] | undefined;
+  return {
+    ...known,
+    get headers() {
+      return (headers ??= readHeaders());
+    },
   };
 }
 

@@ -7,9 +7,11 @@ import { basename, join, resolve } from "node:path";
 import { isValidName, type NormalizedName } from "../standards/name.ts";
 import { readFileIfThere } from "../std/read-file.ts";
 import type { Environment } from "./environment.ts";
-import { forgetOldest, isStill, SETTLING_TIME, type Stamp, stampAt, stampOf } from "./folder-stamp.ts";
+import { forgetOldest, isStill, SETTLING_TIME, stampAt, stampOf } from "./folder-stamp.ts";
+import { nameAndVersion, stampPathOf } from "./info-folder.ts";
 import { createInstalled, type Installed, type InstalledKind } from "./installed-distribution.ts";
 import { isVirtualEnvironment } from "./interpreter-facts.ts";
+import { decodeFolder, type Entry, encodeFolder } from "./kept-folder.ts";
 
 export type { Installed } from "./installed-distribution.ts";
 
@@ -45,17 +47,6 @@ export interface InstalledModel {
   clear(): void;
 }
 
-/** An info folder and the stamp of the file that its {@link Installed} was read from. */
-interface Entry {
-  readonly name: string;
-  readonly stampPath: string;
-  readonly stamp: Stamp;
-  /** Of the info folder itself. */
-  readonly infoFolder: string;
-  readonly infoStamp: Stamp;
-  readonly installed: Installed | undefined;
-}
-
 /** One folder of a search path as it was last seen. */
 interface Folder {
   readonly stamp: string;
@@ -74,19 +65,57 @@ interface EggLink {
 const MAX_FOLDERS = 500;
 const MAX_SETS = 100;
 
-/** `clock` gives milliseconds since 1970. */
-export function createInstalledModel(clock: () => number): InstalledModel {
+/** Keeps texts over restarts, by keys. */
+export interface ModelStore {
+  get(key: string): string | undefined;
+  set(key: string, text: string): void;
+}
+
+/** Milliseconds from the first reading to the writing of what was read, and of all that was read meanwhile. */
+const SAVE_AFTER = 1000;
+/** A folder with fewer entries is read as fast as its text. */
+const WORTH_KEEPING = 5;
+
+/** `clock` gives milliseconds since 1970. With a store, what was read of large folders is known again after a restart. */
+export function createInstalledModel(clock: () => number, store?: ModelStore): InstalledModel {
   const folders = new Map<string, Folder>();
   const sets = new Map<string, { readonly folders: readonly Folder[]; readonly set: InstalledSet }>();
   let generation = 0;
   const currentGeneration = (): number => generation;
 
+  /** Folders of which more has been read than the store knows. */
+  const unsaved = new Set<string>();
+  const save = (): void => {
+    for (const path of unsaved) {
+      const folder = folders.get(path);
+      const isPlain = folder?.eggLinks.length === 0 && folder.entries.length >= WORTH_KEEPING;
+      const text = isPlain ? encodeFolder(folder.entries) : undefined;
+      if (text !== undefined) store?.set(path, text);
+    }
+    unsaved.clear();
+  };
+  const loadedIn = (path: string) => (): void => {
+    if (store === undefined) return;
+    if (unsaved.size === 0) setTimeout(save, SAVE_AFTER).unref();
+    unsaved.add(path);
+  };
+  const recall = (path: string): Folder | undefined => {
+    const text = store?.get(path);
+    const entries =
+      text === undefined
+        ? undefined
+        : decodeFolder(text, { location: path, generation: currentGeneration, loaded: loadedIn(path) });
+    // Not settled: which entries there are is looked up, and each is then compared.
+    return entries && { stamp: "", settled: false, entries, eggLinks: [] };
+  };
+
   /** The folder as the disk has it now: the object of last time when nothing has changed. */
   const look = (path: string, installedIn: string, eggLink: string | undefined, depth: ScanDepth): Folder => {
     const key = eggLink === undefined ? path : `${path}\0${eggLink}`;
-    const known = folders.get(key);
-    const folder = refresh({ path, installedIn, eggLink, generation: currentGeneration }, known, clock(), depth);
-    if (folder !== known) {
+    const known = folders.get(key) ?? (eggLink === undefined ? recall(path) : undefined);
+    const place = { path, installedIn, eggLink, generation: currentGeneration, loaded: loadedIn(path) };
+    const folder = refresh(place, known, clock(), depth);
+    if (folder !== folders.get(key)) {
       folders.delete(key);
       folders.set(key, folder);
       forgetOldest(folders, MAX_FOLDERS);
@@ -134,6 +163,8 @@ interface Place {
   readonly installedIn: string;
   readonly eggLink: string | undefined;
   readonly generation: () => number;
+  /** Told that something in it has been read. */
+  readonly loaded: () => void;
 }
 
 function refresh(place: Place, known: Folder | undefined, now: number, depth: ScanDepth): Folder {
@@ -227,6 +258,7 @@ function readEntry(place: Place, name: string, before: Entry | undefined): Entry
     installedIn: place.installedIn,
     eggLink: place.eggLink,
     generation: place.generation,
+    loaded: place.loaded,
     ...nameAndVersion(name),
   });
   return { name, stampPath, stamp, infoFolder, infoStamp, installed };
@@ -241,29 +273,6 @@ function kindOf(infoFolder: string, name: string): InstalledKind {
     return "dist-info";
   }
   return statSync(infoFolder, { throwIfNoEntry: false })?.isDirectory() ? "egg-info" : "egg-info-file";
-}
-
-function stampPathOf(infoFolder: string, kind: InstalledKind): string {
-  if (kind === "egg-info-file") {
-    return infoFolder;
-  }
-  return join(infoFolder, kind === "dist-info" ? "METADATA" : "PKG-INFO");
-}
-
-/** pip trusts the name of the folder (case matters in its suffix), and for `.dist-info` also its version. */
-function nameAndVersion(folder: string): {
-  readonly nameInPath: string | undefined;
-  readonly versionInPath: string | undefined;
-} {
-  const stem = folder.replace(/\.(?:dist|egg)-info$/, "");
-  const dash = stem.indexOf("-");
-  if (folder.endsWith(".dist-info") && dash >= 0) {
-    return { nameInPath: stem.slice(0, dash), versionInPath: stem.slice(dash + 1) || undefined };
-  }
-  if (folder.endsWith(".egg-info")) {
-    return { nameInPath: dash < 0 ? stem : stem.slice(0, dash), versionInPath: undefined };
-  }
-  return { nameInPath: undefined, versionInPath: undefined };
 }
 
 /** The first line that is not empty is the folder of the project, relative to the link. */

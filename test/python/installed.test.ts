@@ -7,13 +7,21 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
-import { createInstalledModel, type Installed, isInUserSite, isLocal } from "../../daemon/python/installed.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  createInstalledModel,
+  type Installed,
+  type InstalledSet,
+  isInUserSite,
+  isLocal,
+} from "../../daemon/python/installed.ts";
 import { createInterpreters } from "../../daemon/python/interpreter.ts";
 import { normalizeName } from "../../daemon/standards/name.ts";
 import { callIn, INTERPRETERS, NEWEST, runPython, sharedWheel } from "../harness/interpreters.ts";
@@ -76,6 +84,67 @@ for paths in lists:
 print(json.dumps(answers))`;
 
 const wheel = sharedWheel("pip");
+
+/** Files of six distributions, enough to be worth keeping. */
+function six(): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const name of ["a", "b", "c", "d", "e", "f"])
+    Object.assign(files, dist(name, "1.0", "Summary: once\n"), { [`${name}-1.0.dist-info/INSTALLER`]: "pip\n" });
+  return files;
+}
+
+test("what was read of a folder is known again to the next model, as far as the stamps are the same", async () => {
+  const site = siteWith(six());
+  const texts = new Map<string, string>();
+  const store = { get: (key: string) => texts.get(key), set: (key: string, text: string) => void texts.set(key, text) };
+  const hidden = join(site, "a-1.0.dist-info/METADATA");
+  const moment = new Date();
+  utimesSync(hidden, moment, moment);
+  const first = createInstalledModel(LATER, store).scan([site], "all").distributions;
+  assert.deepEqual([...new Set(first.map(({ version, installer }) => `${version} ${installer}`))], ["1.0 pip"]);
+  for (let waited = 0; texts.size === 0 && waited < 5000; waited += 50) await sleep(50);
+  // What nobody could tell from the stamps is not read.
+  writeFileSync(hidden, metadata("z", "9.9", "Summary: later"));
+  truncateSync(hidden, metadata("a", "1.0", "Summary: once\n").length);
+  utimesSync(hidden, moment, moment);
+  write(site, { "b-1.0.dist-info/METADATA": metadata("b", "2.0"), "c-1.0.dist-info/REQUESTED": "" });
+  rmSync(join(site, "d-1.0.dist-info"), { recursive: true });
+  const again = createInstalledModel(LATER, store);
+  const seen = (): readonly string[] =>
+    again
+      .scan([site], "all")
+      .distributions.map(({ name, version, requested, installer }) => `${name} ${version} ${requested} ${installer}`)
+      .toSorted();
+  assert.deepEqual(seen(), [
+    "a 1.0 false pip",
+    "b 2.0 false pip",
+    "c 1.0 true pip",
+    "e 1.0 false pip",
+    "f 1.0 false pip",
+  ]);
+  const a = again.scan([site]).distributions.find(({ key }) => key === "a");
+  assert.deepEqual(a?.metadata().headers.get("summary"), ["later"], "fields that are not kept are read");
+  for (const text of ["", "{}", '{"format":1}', "null"]) {
+    texts.set(site, text);
+    assert.equal(createInstalledModel(LATER, store).scan([site]).distributions.length, 5);
+  }
+});
+
+test("a set scanned wholly is another one as soon as a file of an info folder has come or gone", () => {
+  const site = siteWith(six());
+  const model = createInstalledModel(LATER);
+  const scans: InstalledSet[] = [model.scan([site], "all")];
+  const change = (what: () => void): void => {
+    assert.equal(model.scan([site], "all"), scans.at(-1), "nothing has changed");
+    what();
+    scans.push(model.scan([site], "all"));
+  };
+  change(() => write(site, { "a-1.0.dist-info/REQUESTED": "" }));
+  change(() => rmSync(join(site, "b-1.0.dist-info/INSTALLER")));
+  change(() => write(site, { "c-1.0.dist-info/METADATA": metadata("c", "1.1") }));
+  change(() => rmSync(join(site, "d-1.0.dist-info"), { recursive: true }));
+  assert.equal(new Set(scans).size, 5);
+});
 
 type Seen = readonly [found: readonly unknown[], warnings: readonly string[]];
 
