@@ -10,6 +10,7 @@ import { performance } from "node:perf_hooks";
 import { pipCommand } from "../harness/pip.ts";
 import { PIPD } from "../harness/run-cli.ts";
 import { createSandbox, processesOf, type Sandbox } from "../harness/sandbox.ts";
+import { outdated } from "./outdated.ts";
 import {
   type Command,
   freshFolder,
@@ -23,6 +24,7 @@ import {
   temporaryFolder,
   time,
 } from "./peers.ts";
+import { printScale } from "./scale.ts";
 
 type Peer = "pipd" | "uv" | "pip" | "node";
 
@@ -308,6 +310,7 @@ function daemonTimes(root: string, server: Server): void {
     ["freeze"],
     ["show", "jupyter"],
     ["check"],
+    ["tree"],
   ]) {
     const times = Array.from({ length: 15 }, () => {
       const { stderr } = spawnSync(PIPD, ["--time", "--python", root, ...words], {
@@ -344,6 +347,7 @@ console.log(
   `${"".padEnd(52)}${["pipd", "uv", "pip", "node -e 0"].map((name) => name.padStart(9)).join("")}${"uv/pipd".padStart(8)}${"pip/pipd".padStart(8)}   (ms, medians; ratios above 1: pipd is faster)`,
 );
 if (uv === undefined) console.log("uv is left out: there is no ../shared/wheels with it");
+let jupyterRoot: string | undefined;
 try {
   if ("memory of the daemon, cold start".includes(filter) || filter === "") {
     await coldStarts();
@@ -356,13 +360,23 @@ try {
     console.log("installing is left out: no ../shared/index, or no local index in pip's configuration");
   else {
     const jupyter = filled("jupyter", wheels);
+    jupyterRoot = jupyter;
     const flask = filled("flask", wheels);
     settle(daemons);
     for (const work of [noOp("flask", flask, wheels), noOp("jupyter", jupyter, wheels)]) measure(work);
-    for (const words of [["list"], ["freeze"], ["show", "jupyter"], ["check"]])
+    for (const words of [["list"], ["freeze"], ["show", "jupyter"], ["check"], ["tree"]])
       measure(reading(`${words[0]} (102 packages)`, words, jupyter));
     daemonTimes(jupyter, wheels);
     for (const work of installing(wheels, slowWheels)) measure(work);
+  }
+  if (jupyterRoot !== undefined && recorded !== undefined)
+    for (const work of outdated(jupyterRoot, recorded.index, { pipd, uv: uvCommand })) measure(work);
+  if ("scale".includes(filter)) {
+    const minor = `python3.${PYTHON.minor}`;
+    await printScale(sandbox, () => {
+      const root = makeEnvironment();
+      return { root, site: join(root, "lib", minor, "site-packages") };
+    });
   }
   if (recorded === undefined) console.log("resolving is left out: no ../shared/index");
   else

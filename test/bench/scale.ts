@@ -1,0 +1,137 @@
+/** How the cost of answers from memory grows: with the packages of an environment, and with the clients that ask at once. Measured in the daemon. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Sandbox } from "../harness/sandbox.ts";
+import { dialDaemon } from "../server/raw-connection.ts";
+
+/** One point of a curve, in milliseconds. */
+interface Point {
+  readonly what: string;
+  readonly size: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const SIZES: readonly number[] = [10, 100, 400, 1000];
+const CLIENTS: readonly number[] = [1, 10, 50];
+
+/** Makes a folder of so many info folders, each of which depends on three others, and gives its path; to be used with `--path` or as site-packages. */
+function makeInfoFolders(folder: string, count: number): void {
+  for (let index = 0; index < count; index++) {
+    const info = join(folder, `made_${index}-1.${index}.dist-info`);
+    mkdirSync(info, { recursive: true });
+    const requires = [1, 2, 3]
+      .map((child) => index * 3 + child)
+      .filter((child) => child < count)
+      .map((child) => `Requires-Dist: made-${child}>=1\n`);
+    const head = `Metadata-Version: 2.1\nName: made-${index}\nVersion: 1.${index}\n${requires.join("")}`;
+    writeFileSync(join(info, "METADATA"), `${head}\n${"a line of the description\n".repeat(80)}`);
+    writeFileSync(join(info, "WHEEL"), "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n");
+    writeFileSync(join(info, "INSTALLER"), "pipd\n");
+    writeFileSync(join(info, "RECORD"), "");
+  }
+}
+
+/** Sends commands to the sandbox's running daemon over one connection; each gives the daemon's own milliseconds. */
+async function openCommands(sandbox: Sandbox): Promise<{
+  run(argv: readonly string[]): Promise<number>;
+  close(): Promise<void>;
+}> {
+  const connection = await dialDaemon(sandbox);
+  let runId = 0;
+  return {
+    run: async (argv) => {
+      const { result, error } = await connection.request("run/start", {
+        runId: ++runId,
+        argv,
+        cwd: sandbox.home,
+        env: sandbox.env,
+        umask: 0o22,
+        locale: "C.UTF-8",
+        pid: process.pid,
+        interactive: false,
+        tty: { in: false, out: false, err: false, cols: 80, rows: 24, colors: 1 },
+      });
+      if (error !== undefined) throw new Error(`${argv.join(" ")}: ${JSON.stringify(error)}`);
+      return (result as { readonly elapsedMs: number }).elapsedMs;
+    },
+    close: async () => await connection[Symbol.asyncDispose](),
+  };
+}
+
+function point(what: string, size: number, times: readonly number[]): Point {
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
+  return { what, size, p50: at(0.5), p99: at(0.99) };
+}
+
+/**
+ * The commands that change nothing, in environments of growing size. `environments`: root by number of packages, filled by {@link makeInfoFolders}.
+ * A daemon must be running.
+ */
+async function growthByPackages(
+  sandbox: Sandbox,
+  environments: ReadonlyMap<number, string>,
+  rounds = 200,
+): Promise<readonly Point[]> {
+  const points: Point[] = [];
+  const commands = await openCommands(sandbox);
+  for (const words of [["install", "made-0"], ["list"], ["freeze"], ["show", "made-0"], ["check"], ["tree"]]) {
+    for (const [size, root] of environments) {
+      const times: number[] = [];
+      for (let round = 0; round < rounds + 20; round++) {
+        const elapsed = await commands.run(["--python", root, ...words]);
+        if (round >= 20) times.push(elapsed);
+      }
+      points.push(point(`${words[0]}, packages`, size, times));
+    }
+  }
+  await commands.close();
+  return points;
+}
+
+/** So many clients that send `list` at the same moment: from the sending to the answer, for each. A daemon must be running. */
+async function growthByClients(
+  sandbox: Sandbox,
+  root: string,
+  counts: readonly number[] = CLIENTS,
+  rounds = 20,
+): Promise<readonly Point[]> {
+  const points: Point[] = [];
+  for (const count of counts) {
+    const clients = await Promise.all(Array.from({ length: count }, () => openCommands(sandbox)));
+    const times: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const start = performance.now();
+      const ends = clients.map(({ run }) => run(["--python", root, "list"]).then(() => performance.now() - start));
+      times.push(...(await Promise.all(ends)));
+    }
+    points.push(point("list, clients at once", count, times));
+    for (const { close } of clients) await close();
+  }
+  return points;
+}
+
+/** Prints both curves. `makeEnvironment` gives the root and the site-packages of a new environment. */
+export async function printScale(
+  sandbox: Sandbox,
+  makeEnvironment: () => { readonly root: string; readonly site: string },
+): Promise<void> {
+  const environments = new Map<number, string>();
+  for (const size of SIZES) {
+    const { root, site } = makeEnvironment();
+    makeInfoFolders(site, size);
+    environments.set(size, root);
+  }
+  // A folder that has just changed is read each time.
+  await sleep(2500);
+  for (const point of await growthByPackages(sandbox, environments)) console.log(pointLine(point));
+  for (const point of await growthByClients(sandbox, environments.get(100)!)) console.log(pointLine(point));
+}
+
+/** One line of the table. */
+function pointLine({ what, size, p50, p99 }: Point): string {
+  return `${`${what}: ${size}`.padEnd(52)}${p50.toFixed(2).padStart(9)}${p99.toFixed(2).padStart(9)}   (p50, p99)`;
+}
