@@ -2,8 +2,8 @@ import { type Command, time } from "./peers.ts";
 
 /** How pipd and uv are called. */
 interface Callers {
-  pipd(args: readonly string[]): Command;
-  uv(args: readonly string[]): Command;
+  readonly pipd: (args: readonly string[]) => Command;
+  readonly uv: (args: readonly string[]) => Command;
 }
 
 type Made = () => { readonly prepare?: () => void; readonly command: Command };

@@ -105,11 +105,13 @@ async function growthByClients(
     const times: number[] = [];
     for (let round = 0; round < rounds; round++) {
       const start = performance.now();
-      const ends = clients.map(({ run }) => run(["--python", root, "list"]).then(() => performance.now() - start));
+      const ends = clients.map((client) =>
+        client.run(["--python", root, "list"]).then(() => performance.now() - start),
+      );
       times.push(...(await Promise.all(ends)));
     }
     points.push(point("list, clients at once", count, times));
-    for (const { close } of clients) await close();
+    for (const client of clients) await client.close();
   }
   return points;
 }
