@@ -91,7 +91,8 @@ export async function send(
     http1.write(body);
     const zeros = Buffer.alloc(65_536);
     // An answer over HTTP/2 does not say that it is over, its stream does.
-    while (!http1.destroyed && !http1.closed && ! stream?.destroyed) if (!http1.write(zeros)) await sleep(1);
+    const isOver = (): boolean => http1.destroyed || http1.closed || stream?.destroyed;
+    while (!isOver()) if (!http1.write(zeros)) await sleep(1);
   } else if (bandwidth !== undefined) {
     await inPieces(http1, body, Math.max(1, Math.round(bandwidth / 50)), 20);
   } else http1.end(body);
