@@ -181,7 +181,7 @@ function encodeInThread({ headers, body, url, key }: PageAnswer, pool: WorkerPoo
   if (body.byteLength < (isCoded ? LARGE_PAGE : LARGE_PAGE * 10)) return encodePage({ headers, body, url, key });
   // Others may be reading the same answer: the thread gets a copy of its own.
   const own = Uint8Array.from(body);
-  const task: PageTask = { kind: "page", page: { headers, body: own, url, key } };
+  const task: PageTask = { kind: "page", isUrgent: true, page: { headers, body: own, url, key } };
   return pool.run<string>(task, [own.buffer]);
 }
 

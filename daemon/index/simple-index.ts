@@ -37,6 +37,7 @@ export interface PageAnswer extends Pick<HttpAnswer, "headers" | "body" | "url">
 /** A page to be encoded in a thread. */
 export interface PageTask {
   readonly kind: "page";
+  readonly isUrgent: true;
   readonly page: PageAnswer;
 }
 

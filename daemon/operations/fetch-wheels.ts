@@ -1,6 +1,7 @@
 import type { Call } from "../std/call.ts";
 import type { StoredWheel } from "../store/wheel-store.ts";
 import type { Chosen } from "./choose-installations.ts";
+import type { FetchAhead } from "./fetch-ahead.ts";
 import type { HashChecks } from "./hash-checking.ts";
 import { createMessages } from "./install-messages.ts";
 import type { InstallParams } from "./install-params.ts";
@@ -19,6 +20,7 @@ export interface FetchContext {
   readonly caches: Caches;
   readonly directs: DirectWheels;
   readonly checks: HashChecks;
+  readonly ahead: FetchAhead;
   readonly call: Call;
 }
 
@@ -29,7 +31,7 @@ export interface FetchContext {
  */
 export async function fetchWheels(
   chosen: readonly Chosen[],
-  { params, caches, directs, checks, call }: FetchContext,
+  { params, caches, directs, checks, ahead, call }: FetchContext,
 ): Promise<FetchedWheels> {
   const temporary = params.sources.cacheDir === false ? caches.temporaryStore() : undefined;
   const store = temporary?.store ?? caches.store;
@@ -40,9 +42,10 @@ export async function fetchWheels(
   const fetchOne = async (one: Chosen): Promise<StoredWheel> => {
     const { subject, demand, refusal } = checks.of(one);
     const file = fileOf(one.resolved.candidate, directs);
-    messages.fetching(file, store);
+    const begun = ahead.of(file);
+    messages.fetching(file, store, begun !== undefined);
     const demands = demand.length === 0 ? {} : { demands: [demand], subject };
-    const wheel = await caches.fetcher.fetchWheel(file, shared, { store, ...demands });
+    const wheel = await (begun ?? caches.fetcher.fetchWheel(file, shared, { store, ...demands }));
     holds.push(store.hold(wheel.sha256));
     const refused = refusal(wheel.sha256);
     if (refused !== undefined) throw refused;
@@ -56,7 +59,10 @@ export async function fetchWheels(
     checks.inOrder(chosen).map((one) => [
       one,
       fetchOne(one).catch((error: unknown) => {
-        if (!checks.isRequired) failed.abort(error);
+        if (!checks.isRequired) {
+          failed.abort(error);
+          ahead.cancel();
+        }
         throw error;
       }),
     ]),

@@ -18,7 +18,7 @@ export interface Messages {
   alreadySatisfied(satisfied: Omit<Satisfied, "requirement">): void;
   /** @param force `--force-reinstall`: what is installed is not mentioned */
   resolved(resolution: Resolution, chosen: readonly Chosen[], directs: DirectWheels, force: boolean): void;
-  fetching(file: ProjectFile, store: WheelStore): void;
+  fetching(file: ProjectFile, store: WheelStore, isUnderWay: boolean): void;
   /** Names and versions as their metadata has them. */
   wouldInstall(packages: readonly CoreMetadata[]): void;
 }
@@ -54,10 +54,10 @@ export function createMessages(call: Call): Messages {
         }
       }
     },
-    fetching: (file, store) => {
+    fetching: (file, store, isUnderWay) => {
       if (pathOfFileUrl(file.url) !== undefined) return;
       const sha256 = file.hashes["sha256"];
-      const isStored = sha256 !== undefined && store.find(sha256) !== undefined;
+      const isStored = !isUnderWay && sha256 !== undefined && store.find(sha256) !== undefined;
       say(
         `${isStored ? "Using cached" : "Downloading"} ${file.filename}${file.size === undefined ? "" : ` (${formatSize(file.size)})`}`,
       );

@@ -13,6 +13,7 @@ import { nextTurn } from "../std/next-turn.ts";
 import { applyInstallation } from "./apply-installation.ts";
 import { changeEnvironment } from "./change-environment.ts";
 import { type Chosen, chooseInstallations } from "./choose-installations.ts";
+import { createFetchAhead } from "./fetch-ahead.ts";
 import { type FetchedWheels, fetchWheels } from "./fetch-wheels.ts";
 import { type Gathered, gatherRequirements, NO_FILE_OPTIONS } from "./gather-requirements.ts";
 import { createHashChecks, requiresHashes } from "./hash-checking.ts";
@@ -167,9 +168,19 @@ async function resolveAndInstall(task: Task, context: ResolutionContext): Promis
   const constraints = await rootRequirements(gathered.constraints, directs, context);
   const installed: InstalledSet = parts.installed.installed(environment);
   const input = resolveInput(requirements, constraints, installed, location.ignoresInstalled, context);
+  const isChecking = requiresHashes(params, gathered);
+  const [ofRequirements, ofConstraints] = [hashesByProject(requirements, []), hashesByProject([], constraints)];
+  const hashesOf = (key: string): ReadonlySet<string> | undefined => ofRequirements(key) ?? ofConstraints(key);
+  const ahead = createFetchAhead({
+    caches,
+    installed: params.forceReinstall || location.ignoresInstalled ? new Map() : installed.byKey,
+    isChecked: (key) => isChecking || hashesOf(key) !== undefined,
+    call,
+  });
+  const isAhead = !params.dryRun && params.sources.cacheDir !== false;
   const question = {
     input,
-    ports: resolverPorts(directs, context),
+    ports: { ...resolverPorts(directs, context), ...(isAhead ? { watch: ahead.watch } : {}) },
     index: caches.index,
     sources: context.sources,
     formats: JSON.stringify([...params.formatChoices, ...gathered.options.formatChoices]),
@@ -178,6 +189,7 @@ async function resolveAndInstall(task: Task, context: ResolutionContext): Promis
     () => caches.resolutions.recall(question, call, (ports, heard) => resolve(input, ports, heard)),
     call,
   ).catch((error: unknown) => {
+    ahead.cancel();
     // That one names the sources itself.
     if (!(error instanceof PipdError) || error.code !== "index-unreachable") caches.index.tellSkipped(call);
     throw error;
@@ -189,11 +201,10 @@ async function resolveAndInstall(task: Task, context: ResolutionContext): Promis
     ignoresInstalled: location.ignoresInstalled,
   });
   messages.resolved(resolution, chosen, directs, params.forceReinstall);
-  const [ofRequirements, ofConstraints] = [hashesByProject(requirements, []), hashesByProject([], constraints)];
-  const hashesOf = (key: string): ReadonlySet<string> | undefined => ofRequirements(key) ?? ofConstraints(key);
-  const checks = createHashChecks(requiresHashes(params, gathered), hashesOf, resolution, directs);
-  const fetched = createFetchOnce(() => fetchWheels(chosen, { params, caches, directs, checks, call }));
+  const checks = createHashChecks(isChecking, hashesOf, resolution, directs);
+  const fetched = createFetchOnce(() => fetchWheels(chosen, { params, caches, directs, checks, ahead, call }));
   try {
+    ahead.settle(chosen.map(({ resolved }) => fileOf(resolved.candidate, directs)));
     if (checks.isRequired) await fetched.wheels();
     if (params.report !== undefined) await report(task, context, directs, chosen);
     if (params.dryRun) {
@@ -208,6 +219,7 @@ async function resolveAndInstall(task: Task, context: ResolutionContext): Promis
     await nextTurn();
     await applyInstallation(task, chosen, stored, installed);
   } finally {
+    ahead.cancel();
     await fetched.release();
   }
 }

@@ -52,6 +52,14 @@ export interface ResolverPorts {
   metadata(candidate: Candidate): Promise<CoreMetadata> | CoreMetadata;
   /** The wheel of a URL found in a Requires-Dist. */
   direct(url: string, name: string): Promise<DirectWheel> | DirectWheel;
+  /** Who wants to know early what the solution is likely to be. */
+  readonly watch?: DecisionWatch;
+}
+
+/** Told of decisions while the resolution goes on. A restart makes some anew without taking them back. */
+export interface DecisionWatch {
+  decided(candidate: Candidate): void;
+  takenBack(candidate: Candidate): void;
 }
 
 /** Who asked for a project. */

@@ -7,6 +7,7 @@ import type { Candidate } from "./candidate.ts";
 import { createCandidateReader, type ReadCandidate } from "./candidate-reader.ts";
 import { canWithdraw, choosePackage } from "./choose-package.ts";
 import { chooseVersion } from "./choose-version.ts";
+import { createDecisionTeller } from "./decision-watch.ts";
 import { type Demand, dependenciesOf, type Reason } from "./demand.ts";
 import { extraPackage, parsePackage, ROOT } from "./package-name.ts";
 import { createPrefetcher, type Prefetcher } from "./prefetcher.ts";
@@ -46,6 +47,9 @@ export function createPythonProvider(world: World, attempt: Attempt): PythonProv
   const reader = createCandidateReader(world, attempt);
   const prefetcher = createPrefetcher(state);
   const prefetchFurther = createSearchWatch(prefetcher);
+  const tellDecisions = createDecisionTeller(world.watch, (decision) =>
+    candidateOf(state, parsePackage(decision.package).key, decision.version),
+  );
   let revision = 0;
   return {
     sets: VERSION_SETS,
@@ -57,6 +61,7 @@ export function createPythonProvider(world: World, attempt: Attempt): PythonProv
     seen: (key) => state.views.get(key),
     follow: (decisions) => active.follow(decisions),
     choosePackage(view) {
+      tellDecisions(view.decisions);
       for (const demand of active.follow(view.decisions)) prefetcher.want(demand, view);
       if (view.orderRevision() !== revision) ranks.clear();
       revision = view.orderRevision();

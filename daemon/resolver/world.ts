@@ -8,7 +8,7 @@ import type { Call } from "../std/call.ts";
 import type { Candidate, DirectWheel } from "./candidate.ts";
 import { type Demand, demandOf } from "./demand.ts";
 import { createFetches, type Fetches } from "./fetches.ts";
-import type { Constraint, ResolveInput, ResolverPorts, RootRequirement } from "./ports.ts";
+import type { Constraint, DecisionWatch, ResolveInput, ResolverPorts, RootRequirement } from "./ports.ts";
 import type { FileRules } from "./project-versions.ts";
 
 /** All constraints on one project together. */
@@ -33,6 +33,7 @@ export interface World {
   readonly input: ResolveInput;
   readonly call: Call;
   readonly fetches: Fetches;
+  readonly watch: DecisionWatch | undefined;
   readonly rules: FileRules;
   /** The user's requirements whose markers hold. */
   readonly requirements: readonly RootRequirement[];
@@ -66,6 +67,7 @@ export function createWorld(input: ResolveInput, ports: ResolverPorts, call: Cal
     input,
     call,
     fetches: createFetches(ports),
+    watch: ports.watch,
     rules: fileRules(input, [...requirements, ...constraints]),
     requirements,
     constraints: sumConstraints(constraints),

@@ -4,13 +4,15 @@ import { PipdError } from "./errors.ts";
 /** A piece of work for a worker thread: plain data (structured clone), told apart by `kind`. */
 export interface WorkerTask {
   readonly kind: string;
+  /** It is short, and much depends on it: it comes before others that wait. */
+  readonly isUrgent?: boolean;
 }
 
 /** A fixed number of worker threads, started when first needed and stopped when idle. Lives as long as the daemon. */
 export interface WorkerPool {
   readonly size: number;
   /**
-   * Runs one task, in the order of the calls. `Result` is what the handler of the task's kind gives (see `serveTasks`).
+   * Runs one task, in the order of the calls (urgent ones first). `Result` is what the handler of the task's kind gives (see `serveTasks`).
    * Aborting takes a waiting task out of the queue, and ends the thread of a running one; the promise is rejected with the
    * signal's reason, only after the thread is gone, so that the files it was writing can be removed.
    * @throws PipdError "worker-crashed" when the thread ended without an answer; the pool itself goes on.
@@ -142,7 +144,10 @@ function dispatch(pool: Pool, job: Job): void {
   const idle = [...pool.threads].findLast((thread) => thread.job === undefined && thread.ending === undefined);
   if (idle !== undefined) give(pool, idle, job);
   else if (pool.threads.size < pool.options.size) give(pool, start(pool), job);
-  else pool.queue.push(job);
+  else {
+    const place = job.task.isUrgent === true ? pool.queue.findIndex(({ task }) => task.isUrgent !== true) : -1;
+    pool.queue.splice(place === -1 ? pool.queue.length : place, 0, job);
+  }
 }
 
 function start(pool: Pool): Thread {
