@@ -88,7 +88,9 @@ export async function wire(world: WiringParts): Promise<Wired> {
   });
   const opened = new Map<string, OpenedCaches>();
   const caches = (folder: string = folders.cache): OpenedCaches => {
-    const known = opened.get(folder) ?? openCaches(folder, { http, pool, now, storeLimit: settings.storeLimit });
+    const known =
+      opened.get(folder) ??
+      openCaches(folder, { http, pool, now, storeLimit: settings.storeLimit, spareTrees: settings.spareTrees });
     opened.set(folder, known);
     return known;
   };
@@ -131,6 +133,7 @@ export async function wire(world: WiringParts): Promise<Wired> {
       return known;
     },
     background,
+    chores,
     trash,
   };
   const observation = createObservation({
@@ -167,6 +170,7 @@ interface CacheParts {
   readonly now: () => number;
   /** Bytes. */
   readonly storeLimit: number;
+  readonly spareTrees: boolean;
 }
 
 /** Milliseconds between two looks at the size of a store: it reads every manifest. */
@@ -190,7 +194,7 @@ interface OpenedCaches extends Caches {
 }
 
 /** Everything that lies under one cache folder. Nothing is opened before it is used. */
-function openCaches(folder: string, { http, pool, now, storeLimit }: CacheParts): OpenedCaches {
+function openCaches(folder: string, { http, pool, now, storeLimit, spareTrees }: CacheParts): OpenedCaches {
   let tidied = 0;
   const cache = createHttpCache(join(folder, INDEX_DATABASE), now);
   const index = createPackageIndex({
@@ -218,7 +222,10 @@ function openCaches(folder: string, { http, pool, now, storeLimit }: CacheParts)
       const temporary = createTemporaryWheelStore(folder, now);
       return { store: temporary.store, remove: async () => temporary[Symbol.asyncDispose]() };
     },
-    recover: () => store.recover().catch(() => {}),
+    recover: () => {
+      if (!spareTrees) store.spares.drop();
+      return store.recover().catch(() => {});
+    },
     tidy: async () => {
       if (now() - tidied < TIDY_EVERY) return;
       tidied = now();

@@ -47,6 +47,7 @@ function printInfo(context: CommandContext, caches: Caches, args: readonly strin
   if (args.length > 0) return fail(context, "Too many arguments");
   const answers = caches.answers();
   const wheels = caches.store.totals();
+  const spares = caches.store.spares.count();
   return say(
     context,
     [
@@ -56,6 +57,7 @@ function printInfo(context: CommandContext, caches: Caches, args: readonly strin
       `Unpacked wheels location: ${caches.store.folder}`,
       `Unpacked wheels size: ${formatSize(wheels.bytes)}`,
       `Number of unpacked wheels: ${wheels.wheels}`,
+      `Number of trees that lie ready: ${spares.trees} (${formatSize(spares.bytes)})`,
     ].join("\n"),
   );
 }

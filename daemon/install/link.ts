@@ -113,7 +113,7 @@ function makeShard(work: readonly FolderWork[], { method, umask }: LinkOptions, 
 }
 
 /** The modes that stored files have on disk are those of this umask. */
-const STORE_UMASK = 0o022;
+export const STORE_UMASK = 0o022;
 
 /**
  * The best method for a pair of file systems, found by trying it with one stored file. Hard links share their mode with the store, so another

@@ -50,6 +50,8 @@ export interface WheelPlan {
   readonly sources: readonly LinkGroup[];
   /** `linked`: part of the plan. `later`: RECORD has the rows, `compile.ts` brings the files. */
   readonly byteCode: "none" | "linked" | "later";
+  /** RECORD is the same in every environment: nothing but the wheel's own files, its byte code and INSTALLER, all in the library folder. */
+  readonly hasPlainRecord: boolean;
 }
 
 /** All changes to one target. Plain values: the same plan serves `--dry-run`, a report and the transaction. */
@@ -169,18 +171,14 @@ function layoutOf(install: WheelInstall, target: InstallTarget, compile: boolean
   const { placements, files, scripts, rewritten } = mapFiles(install, target, library);
   const generated = generatedFiles(install, target, library);
   const byteCode = byteCodeOf(install, target, compile);
-  const record: FileWrite = {
-    path: join(library, manifest.distInfo, "RECORD"),
-    mode: plainMode(target.umask),
-    content: encode(
-      recordText({
-        files,
-        rewritten,
-        generated: generated.writes.map(({ path, content: bytes }) => [relative(library, path), bytes] as const),
-        byteCode: byteCode === "none" ? [] : byteCodePlaces(files, rewritten, content.byteCode, target.cacheTag ?? ""),
-      }),
-    ),
-  };
+  const text = (): string =>
+    recordText({
+      files,
+      rewritten,
+      generated: generated.writes.map(({ path, content: bytes }) => [relative(library, path), bytes] as const),
+      byteCode: byteCode === "none" ? [] : byteCodePlaces(files, rewritten, content.byteCode, target.cacheTag ?? ""),
+    });
+  const record = writtenLate(join(library, manifest.distInfo, "RECORD"), plainMode(target.umask), () => encode(text()));
   const groups = placements.filter(({ names }) => names.length > 0).sort((a, b) => a.rank - b.rank);
   return {
     install,
@@ -197,6 +195,23 @@ function layoutOf(install: WheelInstall, target: InstallTarget, compile: boolean
       infoFolder: join(library, manifest.distInfo),
       consoleScripts: generated.consoleScripts,
       byteCode,
+      hasPlainRecord:
+        manifest.dataFolder === undefined &&
+        generated.writes.length === 1 &&
+        byteCode !== "later" &&
+        scripts.length === 0,
+    },
+  };
+}
+
+/** A file whose content is made when it is first asked for: the RECORD of a tree that lies ready is never rendered again. */
+function writtenLate(path: string, mode: number, make: () => Uint8Array): FileWrite {
+  let made: Uint8Array | undefined;
+  return {
+    path,
+    mode,
+    get content() {
+      return (made ??= make());
     },
   };
 }

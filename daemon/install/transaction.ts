@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Call } from "../std/call.ts";
 import { errnoOf, PipdError } from "../std/errors.ts";
 import type { WorkerPool } from "../std/worker-pool.ts";
+import type { SpareTrees } from "../store/spare-trees.ts";
 import { type Changes, findChanges } from "./changes.ts";
 import { createFolderReader, type FolderReader } from "./folder-reader.ts";
 import {
@@ -26,6 +27,7 @@ import { folderMode } from "./modes.ts";
 import { checkWritable, unwritable } from "./os-error.ts";
 import type { Plan, WheelPlan } from "./plan.ts";
 import { expandFolder, moveExpanded, moveFile, rollBack } from "./rollback.ts";
+import { useSpares } from "./spare-use.ts";
 import type { InstallTarget } from "./target.ts";
 
 export interface ApplyOptions {
@@ -35,6 +37,8 @@ export interface ApplyOptions {
   readonly folders?: FolderReader | undefined;
   /** Takes the folder with what was moved away, to delete it later. Without it that happens before the end. */
   readonly trash?: ((folder: string) => void) | undefined;
+  /** Trees that lie ready, for what they have of the plan. */
+  readonly spares?: SpareTrees | undefined;
   /** pip's advice to use `--user` where access is denied. */
   readonly adviseUser?: boolean | undefined;
 }
@@ -203,20 +207,27 @@ async function place(
   );
   if (total === 0) return 0;
   const [group] = plan.groups;
-  const { files, failures } = await placeFiles(work, {
+  const method = chooseMethod(target.linkMode, target.umask, group && `${group.from}/${group.names[0]}`, folder);
+  const { files: ready, rest } =
+    options.spares === undefined || method !== "hardlink"
+      ? { files: 0, rest: work }
+      : useSpares(work, plan.wheels, folder, target, options.spares);
+  const { files, failures } = await placeFiles(rest, {
     umask: target.umask,
-    method: chooseMethod(target.linkMode, target.umask, group && `${group.from}/${group.names[0]}`, folder),
+    method,
     pool: options.pool,
     signal: call.signal,
-    progress: (done) =>
-      call.reporter.progress({ phase: "install", done, total, unit: "items", finished: done === total }),
+    progress: (placed) => {
+      const done = ready + placed;
+      call.reporter.progress({ phase: "install", done, total, unit: "items", finished: done === total });
+    },
   });
   const announced = new Set(createdFiles);
   for (const { errno, path } of failures) if (errno === "EEXIST" && announced.has(path)) foreign.add(path);
   const failure = failures.find(({ errno }) => errno !== "ABORTED");
   if (failure !== undefined) throw failure.cause ?? shardError(failure, options);
   call.signal.throwIfAborted();
-  return files;
+  return ready + files;
 }
 
 /** Back to the state before. When that fails too, the journal stays for the next command and the error says so. */

@@ -1,8 +1,10 @@
 import { type Compiler, linkByteCode } from "../install/compile.ts";
 import { createFolderReader, type FolderReader } from "../install/folder-reader.ts";
+import { chooseMethod } from "../install/link.ts";
 import { type Plan, planInstall, type WheelInstall } from "../install/plan.ts";
 import { readTargetFolder, retarget } from "../install/retarget.ts";
 import { scriptsNotOnPathWarning } from "../install/scripts.ts";
+import { isOnOneDevice, spareKey, stageSpare } from "../install/spare-stage.ts";
 import { type InstallTarget, installTarget } from "../install/target.ts";
 import { type Applied, applyPlan } from "../install/transaction.ts";
 import { planUninstall, type UninstallPlan } from "../install/uninstall.ts";
@@ -11,6 +13,7 @@ import type { Environment } from "../python/environment.ts";
 import type { InstalledSet } from "../python/installed.ts";
 import type { DirectUrl } from "../standards/direct-url.ts";
 import { realPathAsFarAsItExists } from "../std/real-path.ts";
+import type { SpareTrees } from "../store/spare-trees.ts";
 import type { StoredWheel } from "../store/wheel-store.ts";
 import type { Chosen } from "./choose-installations.ts";
 import { warnAboutConflicts } from "./conflicts.ts";
@@ -41,9 +44,11 @@ export async function applyInstallation(
     task,
   );
   say(`Installing collected packages: ${chosen.map(({ name }) => name).join(", ")}`);
+  const spares = parts.settings.spareTrees && params.sources.cacheDir !== false ? task.caches.store.spares : undefined;
   const applied = await applyPlan(plan, target, call, {
     pool: parts.pool,
     folders,
+    spares,
     trash: trashFor(removals.values(), parts),
     adviseUser: !environment.isVirtual,
   });
@@ -62,6 +67,7 @@ export async function applyInstallation(
   const isLater = applied.wheels.some(({ byteCode }) => byteCode === "later");
   parts.background.later(environment.root, async (signal) => {
     if (isLater) await bringByteCode(task, target, applied, signal);
+    if (spares !== undefined) layUpSpares(task, target, applied, spares);
     if (parts.background.allowed) await task.caches.tidy();
   });
 }
@@ -129,6 +135,24 @@ async function bringByteCode(
     if (signal.aborted) return;
     await parts.compiler.compileInStore(wheel.wheel, environment.facts, signal);
     await linkByteCode(target, wheel, signal);
+  }
+}
+
+/** The next environment that wants the same finds it linked already. Only where it could be taken there: on one file system, with the store's modes. */
+function layUpSpares(
+  { parts, location }: Task,
+  { umask, linkMode, cacheTag, root }: InstallTarget,
+  { wheels }: Applied,
+  spares: SpareTrees,
+): void {
+  const [first] = wheels;
+  if (!parts.background.allowed || location.targetFolder !== undefined || first === undefined) return;
+  const sample = `${first.wheel.tree}/${first.wheel.manifest.files[0]?.path}`;
+  if (chooseMethod(linkMode, umask, sample, first.wheel.folder) !== "hardlink") return;
+  if (!isOnOneDevice(first.wheel.folder, root)) return;
+  for (const { wheel, byteCode } of wheels) {
+    const tag = byteCode === "none" ? undefined : cacheTag;
+    parts.chores.add(`spare ${spareKey(wheel, tag)}`, () => stageSpare(wheel, tag, spares, parts.pool));
   }
 }
 

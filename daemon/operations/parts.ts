@@ -7,6 +7,7 @@ import type { InstalledModel } from "../python/installed.ts";
 import type { Interpreters } from "../python/interpreter.ts";
 import type { Settings } from "../standards/settings.ts";
 import type { Call } from "../std/call.ts";
+import type { Chores } from "../std/chores.ts";
 import type { WorkerPool } from "../std/worker-pool.ts";
 import type { EnvironmentLocks } from "../store/environment-lock.ts";
 import type { WheelStore } from "../store/wheel-store.ts";
@@ -80,6 +81,8 @@ export interface Parts {
    * `later` takes such work; it is cancelled when the daemon ends.
    */
   readonly background: Background;
+  /** Work for when no command runs. */
+  readonly chores: Chores;
   /** For what large changes have moved away; only where work may go on. */
   readonly trash: Trash;
 }

@@ -24,6 +24,8 @@ export interface Settings {
   /** Bytes of memory above which the daemon makes place for a new one when it is idle; 0 for never. */
   readonly memoryLimit: number;
   readonly linkMode: LinkMode;
+  /** Whether a linked tree of each wheel that was used lies ready for the next environment. */
+  readonly spareTrees: boolean;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   /** Whether the daemon answers questions over HTTP on a socket in its folder. */
   readonly http: boolean;
@@ -40,6 +42,7 @@ export const DEFAULT_SETTINGS: Settings = {
   storeLimit: 20e9,
   memoryLimit: 512e6,
   linkMode: "auto",
+  spareTrees: true,
   logLevel: "info",
   http: false,
   httpPort: undefined,
@@ -87,6 +90,7 @@ const READERS: Readonly<Record<string, readonly [keyof Settings, Read]>> = {
   "store-limit": ["storeLimit", measure('bytes, or a size as "500MB", "20GB"', SIZES)],
   "memory-limit": ["memoryLimit", measure('bytes, or a size as "512MB" (0: no limit)', SIZES)],
   "link-mode": ["linkMode", choice("auto", "hardlink", "copy")],
+  "spare-trees": ["spareTrees", flag],
   "log-level": ["logLevel", choice("debug", "info", "warn", "error")],
   http: ["http", flag],
   "http-port": ["httpPort", whole(0, 65_535)],

@@ -8,6 +8,7 @@ import { ensurePrivateFolder } from "../std/files.ts";
 import { processMark, stateOfProcess } from "../std/process-mark.ts";
 import { findLocalHash, rememberLocalHash } from "./local-hashes.ts";
 import { createManifestMemory, type ManifestMemory } from "./manifest-memory.ts";
+import { createSpareTrees, type SpareTrees } from "./spare-trees.ts";
 import { CLAIM, createWheelClaims, type WheelClaims } from "./wheel-claims.ts";
 import {
   loadWheel,
@@ -40,6 +41,8 @@ export interface WheelCount {
 export interface WheelStore {
   /** `<folder given>/wheels-v1`. */
   readonly folder: string;
+  /** Linked trees that lie ready. Those of a wheel go with it. */
+  readonly spares: SpareTrees;
   /** The wheel of this hash, or undefined when it is not there or damaged. Marks it as used. One stat when the manifest is in memory. */
   find(sha256: string): StoredWheel | undefined;
   /**
@@ -104,6 +107,7 @@ interface Place {
   readonly stages: string;
   readonly trash: string;
   readonly records: string;
+  readonly spares: SpareTrees;
   readonly claims: WheelClaims;
   readonly clock: () => number;
   readonly memory: ManifestMemory;
@@ -118,6 +122,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
     stages: join(root, STAGES),
     trash: join(root, ".trash"),
     records: join(root, ".local"),
+    spares: createSpareTrees(join(root, ".spare"), join(root, ".trash")),
     claims: createWheelClaims(join(root, STAGES), clock),
     clock,
     memory: createManifestMemory(maxFilesInMemory),
@@ -125,6 +130,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
   };
   return {
     folder: root,
+    spares: place.spares,
     find: (sha256) => findWheel(place, sha256),
     createStage: () => createStage(place),
     add: (stage, manifest) => addWheel(place, stage, manifest),
@@ -146,7 +152,10 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
     shrink: (maxBytes) => removeWheels(place, victimsOf(place, maxBytes)),
     sweep: () => sweepStore(place),
     recover: () => recoverStore(place),
-    forget: () => place.memory.clear(),
+    forget() {
+      place.memory.clear();
+      place.spares.forget();
+    },
     localHash: (file, path) => findLocalHash(place.records, file, path, clock()),
     rememberLocalHash: (file, path, sha256) => rememberLocalHash(place.records, file, path, clock(), sha256),
   };
@@ -277,6 +286,7 @@ async function removeWheels(place: Place, wheels: readonly StoredWheelSummary[])
   const removed = wheels.map(async ({ sha256, folder, bytes }) => {
     if (place.holds.has(sha256)) return undefined;
     place.memory.delete(sha256);
+    place.spares.drop(sha256);
     return (await throwAway(folder, place.trash)) ? bytes : undefined;
   });
   return countOf((await Promise.all(removed)).filter((bytes) => bytes !== undefined));

@@ -146,7 +146,7 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   },
   37: {
     says: "answers are keyed by everything they depend on",
-    tests: ["scenarios/isolation.test.ts", "index/network.test.ts", "deep/isolation.deep.ts"],
+    tests: ["scenarios/isolation.test.ts", "index/network.test.ts", "install/spares.test.ts", "deep/isolation.deep.ts"],
   },
   38: {
     says: "the caller's world comes with the request",
@@ -229,6 +229,7 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     tests: [
       "client/lost.test.ts",
       "install/killed.test.ts",
+      "install/spares.test.ts",
       "install/trash.test.ts",
       "scenarios/killed.test.ts",
       "scenarios/disk.test.ts",
