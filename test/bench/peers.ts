@@ -54,6 +54,8 @@ export function localWheelFolders(): readonly string[] {
 
 export interface Server {
   readonly index: string;
+  /** The certificate that vouches for it, when it speaks TLS. */
+  readonly ca?: string;
   close(): void;
 }
 
@@ -65,7 +67,8 @@ export async function startServer(args: readonly string[]): Promise<Server | und
   const line = await new Promise<string>((resolve) =>
     child.stdout.once("data", (data: Buffer) => resolve(data.toString())),
   );
-  return { index: (JSON.parse(line) as { index: string }).index, close: () => void child.kill() };
+  const { index, ca } = JSON.parse(line) as { readonly index: string; readonly ca?: string };
+  return { index, ...(ca === undefined ? {} : { ca }), close: () => void child.kill() };
 }
 
 /** Milliseconds a command takes from start to exit. Throws what it printed when it fails. */

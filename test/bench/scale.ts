@@ -5,6 +5,8 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Sandbox } from "../harness/sandbox.ts";
 import { dialDaemon } from "../server/raw-connection.ts";
+import type { Row } from "./table.ts";
+import type { World } from "./world.ts";
 
 /** One point of a curve, in milliseconds. */
 interface Point {
@@ -116,24 +118,24 @@ async function growthByClients(
   return points;
 }
 
-/** Prints both curves. `makeEnvironment` gives the root and the site-packages of a new environment. */
-export async function printScale(
-  sandbox: Sandbox,
-  makeEnvironment: () => { readonly root: string; readonly site: string },
+/** Both curves. `makeEnvironment` gives the root and the site-packages of a new environment. */
+export async function measureScale(
+  world: World,
+  makeEnvironment: () => Promise<{ readonly root: string; readonly site: string }>,
 ): Promise<void> {
   const environments = new Map<number, string>();
   for (const size of SIZES) {
-    const { root, site } = makeEnvironment();
+    const { root, site } = await makeEnvironment();
     makeInfoFolders(site, size);
     environments.set(size, root);
   }
   // A folder that has just changed is read each time.
   await sleep(2500);
-  for (const point of await growthByPackages(sandbox, environments)) console.log(pointLine(point));
-  for (const point of await growthByClients(sandbox, environments.get(100)!)) console.log(pointLine(point));
+  for (const point of await growthByPackages(world.sandbox, environments)) world.row(rowOf(point));
+  for (const point of await growthByClients(world.sandbox, environments.get(100)!)) world.row(rowOf(point));
 }
 
-/** One line of the table. */
-function pointLine({ what, size, p50, p99 }: Point): string {
-  return `${`${what}: ${size}`.padEnd(52)}${p50.toFixed(2).padStart(9)}${p99.toFixed(2).padStart(9)}   (p50, p99)`;
-}
+const rowOf = ({ what, size, p50, p99 }: Point): Row => ({
+  name: `in the daemon: ${what}: ${size} (p99 ${p99.toFixed(2)})`,
+  figures: { pipd: [p50] },
+});
