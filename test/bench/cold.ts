@@ -135,13 +135,13 @@ function runUv(work: ColdWork, index: string, parent: string, uv: string): numbe
     return time({
       file: uv,
       args: ["pip", "compile", "--no-build", ...words, ...files],
-      env: env as Record<string, string>,
+      env,
     });
   }
   const root = join(folder, "v");
   execFileSync(uv, ["venv", "-q", "--python", PYTHON.executable, root], { env });
   const args = ["pip", "install", "-q", "--python", root, "-i", index, work.requirement];
-  return time({ file: uv, args, env: env as Record<string, string> });
+  return time({ file: uv, args, env });
 }
 
 if (import.meta.main) {
