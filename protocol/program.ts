@@ -9,6 +9,8 @@ export interface RunInput {
   /** Without the program's name. */
   readonly argv: readonly string[];
   readonly session: Session;
+  /** When the request was read, in the milliseconds of `performance.now()`. */
+  readonly arrivedAt?: number;
   /** Aborted when the caller presses Ctrl-C, closes the connection or the daemon has to end. */
   readonly signal: AbortSignal;
   /** Permanent text for a descriptor, in order. Never blocks; memory is bounded. */

@@ -177,7 +177,7 @@ function callOf(run: RunInput, renderer: Renderer): Call {
       renderer.reporter.progress(event);
     },
   };
-  return { cwd, env, umask, signal: run.signal, reporter };
+  return { cwd, env, umask, signal: run.signal, reporter, arrivedAt: run.arrivedAt };
 }
 
 interface LogWriter {

@@ -79,7 +79,10 @@ async function repairIfFree(parts: Parts, root: string, owner: LockOwner, call: 
   }
 }
 
-async function repair({ background, trash }: Parts, roots: readonly string[], call: Call): Promise<void> {
+async function repair({ background, trash, installed }: Parts, roots: readonly string[], call: Call): Promise<void> {
   const repaired = await recoverTransactions(roots, call, background.allowed ? trash.put : undefined);
-  if (repaired !== undefined) call.reporter.message("warning", repaired);
+  if (repaired === undefined) return;
+  // What others have seen since this command was asked for is over.
+  installed.clear();
+  call.reporter.message("warning", repaired);
 }

@@ -41,11 +41,13 @@ export function selectInstalled(
   selection: Selection,
   call: Call,
 ): readonly Installed[] {
-  return selectFrom(scanInstalled(parts, environment, selection, call), environment, selection);
+  // For commands that change what they see: only the present counts.
+  const now = { ...call, arrivedAt: undefined };
+  return selectFrom(scanInstalled(parts, environment, selection, now), environment, selection);
 }
 
 /**
- * All that is installed where the selection looks, and the warnings about it said. Whatever is made of it holds as long as it is the same object,
+ * For commands that change nothing: all that is installed where the selection looks, and the warnings about it said. Whatever is made of it holds as long as it is the same object,
  * unless the selection is about the user site.
  * @throws PipdError `invalid-options` when `paths` is combined with `local` or `user`
  */
@@ -60,7 +62,7 @@ export function scanInstalled(
     throw new PipdError("invalid-options", "Cannot combine '--path' with '--user' or '--local'");
   }
   const folders = selection.paths.length > 0 ? selection.paths : (environment?.searchPath ?? []);
-  const installed = parts.installed.scan(folders, depth);
+  const installed = parts.installed.scan(folders, depth, call.arrivedAt);
   for (const { text } of installed.warnings) call.reporter.message("warning", text);
   return installed;
 }

@@ -39,8 +39,10 @@ export interface InstalledModel {
    * What is installed in these folders, in this order (an environment's `searchPath`, or the folders of `--path`). Missing folders are empty.
    * METADATA of all is compared with the disk. With `depth` "all" the info folders are, too: then the set is another one also when INSTALLER,
    * REQUESTED, direct_url.json or WHEEL has come, gone or been replaced, so that whatever was made of a set holds as long as there is the same one.
+   * With `since` (milliseconds of `performance.now()`) the answer of a scan that began then or later will do: fifty who ask at once are
+   * answered by one or two.
    */
-  scan(folders: readonly string[], depth?: ScanDepth): InstalledSet;
+  scan(folders: readonly string[], depth?: ScanDepth, since?: number): InstalledSet;
   /** What an environment sees: {@link InstalledModel.scan} of its search path. */
   installed(environment: Pick<Environment, "searchPath">, depth?: ScanDepth): InstalledSet;
   /** Forgets everything; the next scan reads anew. */
@@ -80,6 +82,8 @@ const WORTH_KEEPING = 5;
 export function createInstalledModel(clock: () => number, store?: ModelStore): InstalledModel {
   const folders = new Map<string, Folder>();
   const sets = new Map<string, { readonly folders: readonly Folder[]; readonly set: InstalledSet }>();
+  /** The last look at each search path. */
+  const sweeps = new Map<string, { readonly at: number; readonly depth: ScanDepth; readonly set: InstalledSet }>();
   let generation = 0;
   const currentGeneration = (): number => generation;
 
@@ -123,7 +127,19 @@ export function createInstalledModel(clock: () => number, store?: ModelStore): I
     return folder;
   };
 
-  const scan = (paths: readonly string[], depth: ScanDepth = "metadata"): InstalledSet => {
+  const scan: InstalledModel["scan"] = (paths, depth = "metadata", since = undefined) => {
+    const key = paths.join("\0");
+    const last = sweeps.get(key);
+    if (since !== undefined && last !== undefined && last.at >= since && (last.depth === "all" || depth !== "all"))
+      return last.set;
+    const at = performance.now();
+    const set = sweep(paths, depth);
+    sweeps.delete(key);
+    sweeps.set(key, { at, depth, set });
+    forgetOldest(sweeps, MAX_SETS);
+    return set;
+  };
+  const sweep = (paths: readonly string[], depth: ScanDepth): InstalledSet => {
     generation += 1;
     const seen: Folder[] = [];
     for (const path of paths) {
@@ -153,6 +169,7 @@ export function createInstalledModel(clock: () => number, store?: ModelStore): I
   const clear = (): void => {
     folders.clear();
     sets.clear();
+    sweeps.clear();
   };
   return { scan, installed: (environment, depth) => scan(environment.searchPath, depth), clear };
 }

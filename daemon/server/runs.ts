@@ -200,6 +200,7 @@ function runInput(run: ActiveRun, params: RunStartParams): RunInput {
   return {
     argv,
     session,
+    arrivedAt: run.startedAt,
     signal: abort.signal,
     output: (fd, text) => output.write(fd, printable(text)),
     status: (lines) => output.status(lines ?? ""),

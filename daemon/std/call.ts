@@ -34,4 +34,6 @@ export interface Call {
   /** Aborted when the caller cancels or dies. Long work checks it. */
   readonly signal: AbortSignal;
   readonly reporter: Reporter;
+  /** When the caller asked, in the milliseconds of `performance.now()`: what was true at any time since is an answer to a question. */
+  readonly arrivedAt?: number | undefined;
 }

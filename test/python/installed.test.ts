@@ -146,6 +146,19 @@ test("a set scanned wholly is another one as soon as a file of an info folder ha
   assert.equal(new Set(scans).size, 5);
 });
 
+test("who asked before a scan began is answered by it, who asks later is not", () => {
+  const site = siteWith(six());
+  const model = createInstalledModel(LATER);
+  const asked = performance.now();
+  const first = model.scan([site], "all", asked);
+  rmSync(join(site, "a-1.0.dist-info"), { recursive: true });
+  assert.equal(model.scan([site], "metadata", asked), first);
+  assert.equal(model.scan([site], "all", performance.now()).distributions.length, 5);
+  assert.equal(model.scan([site], "all", asked).distributions.length, 5);
+  rmSync(join(site, "b-1.0.dist-info"), { recursive: true });
+  assert.equal(model.scan([site]).distributions.length, 4, "a command that changes something sees the present");
+});
+
 type Seen = readonly [found: readonly unknown[], warnings: readonly string[]];
 
 function pipSees(lists: readonly (readonly string[])[]): readonly Seen[] {
