@@ -127,7 +127,7 @@ export function createInstalledModel(clock: () => number, store?: ModelStore): I
     return folder;
   };
 
-  const scan: InstalledModel["scan"] = (paths, depth = "metadata", since = undefined) => {
+  const scan: InstalledModel["scan"] = (paths, depth = "metadata", since) => {
     const key = paths.join("\0");
     const last = sweeps.get(key);
     if (since !== undefined && last !== undefined && last.at >= since && (last.depth === "all" || depth !== "all"))
