@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import { proofText } from "../../protocol/session.ts";
 import { errnoOf, PipdError } from "../std/errors.ts";
 import { writeFileAtomically } from "../std/files.ts";
@@ -24,6 +24,15 @@ function newNonce(): string {
   return nonce;
 }
 
+/** HMAC (RFC 2104) for many short texts: the library's own takes a tenth of a millisecond to set up for each. @param key at most 64 bytes */
+function createHmacSha256(key: Uint8Array): (text: string) => Buffer {
+  const padded = (pad: number): Buffer =>
+    Buffer.concat([key, Buffer.alloc(64 - key.length)]).map((byte) => byte ^ pad) as Buffer;
+  const [inner, outer] = [padded(0x36), padded(0x5c)];
+  const digest = (pad: Buffer, message: Uint8Array): Buffer => hash("sha256", Buffer.concat([pad, message]), "buffer");
+  return (text) => digest(outer, digest(inner, Buffer.from(text)));
+}
+
 /** A new secret, written to `path` (0600, replaced atomically) for clients of the same user. Throws `daemon-start-failed` when it cannot be written. */
 export function createSecret(path: string): Secret {
   const key = randomBytes(32);
@@ -34,8 +43,7 @@ export function createSecret(path: string): Secret {
       cause: error,
     });
   }
-  const secret = createSecretKey(key);
-  const hmac = (text: string): Buffer => createHmac("sha256", secret).update(text).digest();
+  const hmac = createHmacSha256(key);
   return {
     nonce: newNonce,
     prove: (clientNonce, serverNonce) => hmac(proofText(clientNonce, serverNonce, "server")).toString("hex"),

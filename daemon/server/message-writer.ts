@@ -3,8 +3,8 @@ import type { Disposable, Event, Message, MessageWriter } from "vscode-jsonrpc/n
 import { encodeFrame } from "../../protocol/framing.ts";
 
 /**
- * Writes messages to a stream, each with its header in one piece: the library's own writer makes two system calls of a message, and waits for the
- * first before the second. `write` resolves when the system has taken the bytes.
+ * Writes messages to a stream; those of one round of the event loop are one piece for the system: the library's own writer makes two system calls of each
+ * message, and waits for the first before the second. `write` resolves when the system has taken the bytes.
  */
 export function createMessageWriter(output: Writable): MessageWriter {
   const errors = createEvent<[Error, Message | undefined, number | undefined]>();
@@ -13,12 +13,22 @@ export function createMessageWriter(output: Writable): MessageWriter {
   const close = (): void => closes.fire();
   output.on("error", fail);
   output.on("close", close);
+  let waiting: Uint8Array[] = [];
+  let settlers: ((error: Error | null | undefined) => void)[] = [];
+  const flush = (): void => {
+    const [frames, settling] = [waiting, settlers];
+    [waiting, settlers] = [[], []];
+    output.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames), (error) => {
+      for (const settle of settling) settle(error);
+    });
+  };
   return {
     onError: errors.event,
     onClose: closes.event,
     write: (message) =>
       new Promise((resolve, reject) => {
-        output.write(encodeFrame(message), (error) => {
+        if (waiting.push(encodeFrame(message)) === 1) setImmediate(flush);
+        settlers.push((error) => {
           if (error) reject(error);
           else resolve();
         });

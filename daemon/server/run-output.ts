@@ -85,7 +85,8 @@ export function createRunOutput(sender: OutputSender, spillFolder: string): RunO
       if (piece === undefined) break;
       sizes.set(++seq, piece.text.length);
       unacknowledged += piece.text.length;
-      await sender.output(piece.fd, seq, piece.text);
+      // Not waited for: what is on its way is bounded by the window.
+      void sender.output(piece.fd, seq, piece.text);
     }
     pumping = false;
     settleFlush();
