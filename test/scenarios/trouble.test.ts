@@ -55,7 +55,6 @@ test("what is not there yet says so and exits with 2", async () => {
     ["install", "-e", "project"],
     ["install", "--platform", "any", "x"],
     ["install", "--group", "dev"],
-    ["list", "--outdated"],
     ["freeze", "-r", "x.txt"],
     ["wheel", "x"],
     ["download", "x"],
