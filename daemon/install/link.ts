@@ -1,5 +1,6 @@
 import { constants, copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { nextTurn } from "../std/next-turn.ts";
 import type { WorkerPool } from "../std/worker-pool.ts";
 import {
   type FileWrite,
@@ -35,8 +36,11 @@ export interface Linked {
   readonly failures: readonly ShardFailure[];
 }
 
-/** Below this many files the main thread is faster than posting the work, and blocked for 5 ms at most. */
-const FEW_FILES = 500;
+/** Up to so many files the main thread is faster than threads that may have to be started first, which takes as long as ten thousand links. */
+const FEW_FILES = 1500;
+
+/** What the main thread does in a row: it is blocked for some 5 ms. */
+const SLICE = 250;
 
 /** More parts than workers, so that one slow part does not leave the others idle. */
 const SHARDS_PER_WORKER = 3;
@@ -55,13 +59,19 @@ export async function placeFiles(work: readonly FolderWork[], options: LinkOptio
   const total = work.reduce((sum, folder) => sum + fileCount(folder), 0);
   const { pool } = options;
   const shardOf = (folders: readonly FolderWork[]): LinkShard => makeShard(folders, options, stop);
-  if (pool === undefined || total <= FEW_FILES) {
-    const { files, failure } = linkShard(shardOf(work));
-    options.progress(files);
-    return { files, failures: failure === undefined ? [] : [failure] };
-  }
   options.signal.addEventListener("abort", halt, { once: true });
   let done = 0;
+  if (pool === undefined || total <= FEW_FILES) {
+    for (const folders of cut(work, Math.ceil(total / SLICE))) {
+      if (done > 0) await nextTurn();
+      const { files, failure } = linkShard(shardOf(folders));
+      done += files;
+      options.progress(done);
+      if (failure !== undefined) return { files: done, failures: [failure] };
+    }
+    options.signal.removeEventListener("abort", halt);
+    return { files: done, failures: [] };
+  }
   const failures: ShardFailure[] = [];
   const run = async (shard: LinkShard): Promise<void> => {
     try {

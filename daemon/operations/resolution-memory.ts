@@ -42,13 +42,21 @@ interface Kept {
 
 const MOST = 32;
 
+/** A short name for an object: the same for those of the same content, where that is given, as for new environments of one interpreter. */
+type NameOf = (object: object, content?: () => string) => string;
+
 export function createResolutionMemory(): ResolutionMemory {
   const kept = createLruMap<Kept>(MOST);
   const counter = createHitCounter();
   const names = new WeakMap<object, string>();
+  const contents = createLruMap<string>(MOST);
   let named = 0;
-  const nameOf = (object: object): string => {
-    const name = names.get(object) ?? String(++named);
+  const nameOf: NameOf = (object, content) => {
+    const known = names.get(object);
+    if (known !== undefined) return known;
+    const text = content?.();
+    const name = (text === undefined ? undefined : contents.get(text)) ?? String(++named);
+    if (text !== undefined) contents.set(text, name);
     names.set(object, name);
     return name;
   };
@@ -123,10 +131,7 @@ export function createResolutionMemory(): ResolutionMemory {
 }
 
 /** Everything that decides, as text; undefined when a wheel is named by URL or path, which is read anew each time. */
-function questionName(
-  { input, sources, formats }: ResolutionQuestion,
-  nameOf: (object: object) => string,
-): string | undefined {
+function questionName({ input, sources, formats }: ResolutionQuestion, nameOf: NameOf): string | undefined {
   const {
     requirements,
     constraints,
@@ -146,8 +151,8 @@ function questionName(
   if (refresh === "all" || refresh.size > 0) return undefined;
   const world = [
     installed.size === 0 ? "" : nameOf(installed),
-    nameOf(tagRanks),
-    nameOf(markerEnvironment),
+    nameOf(tagRanks, () => [...tagRanks.keys()].join(" ")),
+    nameOf(markerEnvironment, () => JSON.stringify(markerEnvironment)),
     pythonVersion.text,
   ];
   return JSON.stringify([asked, world, rest, places, formats]);

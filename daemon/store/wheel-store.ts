@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { errnoOf } from "../std/errors.ts";
 import { ensurePrivateFolder } from "../std/files.ts";
+import { nextTurn } from "../std/next-turn.ts";
 import { processMark, stateOfProcess } from "../std/process-mark.ts";
 import { findLocalHash, rememberLocalHash } from "./local-hashes.ts";
 import { createManifestMemory, type ManifestMemory } from "./manifest-memory.ts";
@@ -149,7 +150,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
       await throwAway(place.records, place.trash);
       return removed;
     },
-    shrink: (maxBytes) => removeWheels(place, victimsOf(place, maxBytes)),
+    shrink: async (maxBytes) => await removeWheels(place, await victimsOf(place, maxBytes)),
     sweep: () => sweepStore(place),
     recover: () => recoverStore(place),
     forget() {
@@ -293,8 +294,15 @@ async function removeWheels(place: Place, wheels: readonly StoredWheelSummary[])
 }
 
 /** The wheels to remove, least recently used first, so that at most `maxBytes` are left. */
-function victimsOf(place: Place, maxBytes: number): StoredWheelSummary[] {
-  const wheels = listWheels(place).toSorted((a, b) => a.lastUsed - b.lastUsed);
+async function victimsOf(place: Place, maxBytes: number): Promise<readonly StoredWheelSummary[]> {
+  const found: StoredWheelSummary[] = [];
+  for (const sha256 of storedHashes(place)) {
+    // A large wheel takes milliseconds, and a store may have thousands: nobody waits for this.
+    await nextTurn();
+    const summary = summarizeWheel(folderOf(place, sha256), sha256);
+    if (summary !== undefined) found.push(summary);
+  }
+  const wheels = found.sort((a, b) => a.lastUsed - b.lastUsed);
   const victims: StoredWheelSummary[] = [];
   let { bytes } = countOf(wheels.map((wheel) => wheel.bytes));
   for (const wheel of wheels) {
