@@ -68,6 +68,9 @@ async function runOnce(
   }
 }
 
+/** Times that a command is brought to a daemon which lets go of it before it has begun, as one does that leaves, or that many connect to at once. */
+const MOST_ATTEMPTS = 3;
+
 async function run(args: readonly string[], output: Output, pipeBroken: Promise<void>): Promise<Ending> {
   const { argv, noDaemon, showTime } = takeOwnOptions(args);
   if (argv[0] === "daemon") {
@@ -75,8 +78,9 @@ async function run(args: readonly string[], output: Output, pipeBroken: Promise<
     return { exitCode: await runDaemonCommand(argv.slice(1), output) };
   }
   const request: RunRequest = { argv, session: describeCaller(), showTime };
-  const daemon = await findDaemon(noDaemon, output);
-  if (daemon !== undefined) {
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    const daemon = await findDaemon(noDaemon, output);
+    if (daemon === undefined) break;
     try {
       return await runOnce(daemon, request, output, pipeBroken);
     } catch (error) {

@@ -3,41 +3,14 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { Finished } from "../harness/run-cli.ts";
 import { snapshotTree, treeDifferences } from "../harness/tree.ts";
-import { comparable, createTwins, plainText, type Twins } from "../harness/twins.ts";
+import { comparable, createTwins, type Twins } from "../harness/twins.ts";
 import { makeWheel, wheelFilename } from "../harness/wheel-maker.ts";
+import { checkAgreement, telling } from "./agreement.ts";
 import { INDEX, SCENARIOS } from "./suite.ts";
 
-/** What both must say alike: lines that tell the outcome. */
-const TELLING =
-  /^(Successfully|Requirement already|Would install|Found existing|Uninstalling|  Successfully|WARNING: Skipping|No broken|Name|Version|[a-z].* (requires|has requirement) )/;
-
-function telling({ stdout }: Finished, twins: Twins): readonly string[] {
-  return plainText(stdout, twins)
-    .split("\n")
-    .filter((line) => TELLING.test(line))
-    .toSorted();
-}
-
-for (const [name, commands] of Object.entries(SCENARIOS)) {
-  test(`pip and pipd agree: ${name}`, async () => {
-    await using twins = await createTwins({ files: INDEX });
-    for (const args of commands) {
-      const { pip, pipd } = await twins.both(args);
-      const what = `${args.join(" ")}\npip: ${pip.stdout}${pip.stderr}\npipd: ${pipd.stdout}${pipd.stderr}`;
-      assert.equal(pipd.code, pip.code, what);
-      assert.deepEqual(telling(pipd, twins), telling(pip, twins), what);
-      if (["list", "freeze", "check", "show"].includes(args[0] ?? ""))
-        assert.equal(
-          plainText(pipd.stdout, twins).replaceAll(/^(Installer: ).*$/gm, "$1"),
-          plainText(pip.stdout, twins),
-          what,
-        );
-      assert.deepEqual(twins.differences(), [], what);
-    }
-  });
-}
+for (const [name, commands] of Object.entries(SCENARIOS))
+  test(`pip and pipd agree: ${name}`, async () => await checkAgreement(commands));
 
 describe("in one environment", () => {
   let twins: Twins;
