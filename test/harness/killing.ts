@@ -352,7 +352,8 @@ export async function leavesNothing({ sandbox, root, program }: KillingOptions, 
     ...namesBelow(join(sandbox.folder, "tmp")),
   ];
   let found = leftovers();
-  for (let waited = 0; found.length > 0 && waited < 5000; waited += 20) {
+  // What a large removal has moved away is deleted slowly, while no command runs.
+  for (let waited = 0; found.length > 0 && waited < 60_000; waited += 20) {
     await sleep(20);
     found = leftovers();
   }
