@@ -76,7 +76,7 @@ function point(what: string, size: number, times: readonly number[]): Point {
 async function growthByPackages(
   sandbox: Sandbox,
   environments: ReadonlyMap<number, string>,
-  rounds = 200,
+  rounds = 60,
 ): Promise<readonly Point[]> {
   const points: Point[] = [];
   const commands = await openCommands(sandbox);

@@ -8,14 +8,14 @@ import { createKillingWorld, killNewEnvironments, type Packages } from "../harne
 import type { Sandbox } from "../harness/sandbox.ts";
 import { makeWheel, type WheelSpec, wheelFilename } from "../harness/wheel-maker.ts";
 
-/** More than 500 files, so that worker threads link them; names and folders that come, go and stay. */
+/** More than 1,500 files, so that worker threads link them; names and folders that come, go and stay. */
 async function madeWheels(sandbox: Sandbox): Promise<Packages> {
   const folder = sandbox.makeFolder("wheels");
   const spec = (name: string, version: string, from: number): WheelSpec => ({
     name,
     version,
     files: Object.fromEntries(
-      Array.from({ length: 350 }, (_, index) => [
+      Array.from({ length: 800 }, (_, index) => [
         `${name}/p${(index + from) % 20}/m${index + from}.py`,
         `x = "${version} ${index}"\n`,
       ]),

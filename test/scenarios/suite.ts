@@ -70,11 +70,6 @@ export const SCENARIOS: Readonly<Record<string, readonly (readonly string[])[]>>
     ["install", "-U", "--pre", "lib"],
   ],
   "no dependencies, then a broken environment": [["install", "--no-deps", "app"], ["check"], ["install", "app"]],
-  "pre-releases and yanked versions": [
-    ["install", "onlypre", "yanked"],
-    ["install", "yanked==2.0"],
-    ["install", "lib>=3.0b1"],
-  ],
   "Requires-Python": [["install", "newpython"]],
   "what cannot be": [
     ["install", "lib==999"],
@@ -88,6 +83,11 @@ export const SCENARIOS: Readonly<Record<string, readonly (readonly string[])[]>>
 
 /** More of the same, for the long comparisons. */
 export const LONG_SCENARIOS: typeof SCENARIOS = {
+  "pre-releases and yanked versions": [
+    ["install", "onlypre", "yanked"],
+    ["install", "yanked==2.0"],
+    ["install", "lib>=3.0b1"],
+  ],
   "upgrade strategies": [
     ["install", "lib==1.0", "app"],
     ["install", "-U", "app"],
