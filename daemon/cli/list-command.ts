@@ -58,7 +58,7 @@ export async function runList(context: CommandContext): Promise<number> {
   const needsEnvironment = flagOption(options, "notRequired") || isOutdated || isUptodate;
   const environment = selection.paths.length > 0 && !needsEnvironment ? undefined : await context.environment();
   const set = scanInstalled(parts, environment, selection, context.call);
-  if (environment !== undefined && needsEnvironment && (isOutdated || isUptodate)) {
+  if (environment !== undefined && (isOutdated || isUptodate)) {
     const listed = listedOf(context, set, environment, selection);
     write(context, await listNewest(context, listed, environment));
     return EXIT.ok;

@@ -9,6 +9,7 @@ import {
   type LinkShard,
   linkShard,
   type ShardFailure,
+  type ShardResult,
 } from "./link-shard.ts";
 import type { LinkMode } from "./target.ts";
 
@@ -58,24 +59,16 @@ export async function placeFiles(work: readonly FolderWork[], options: LinkOptio
   if (options.signal.aborted) halt();
   const total = work.reduce((sum, folder) => sum + fileCount(folder), 0);
   const { pool } = options;
-  const shardOf = (folders: readonly FolderWork[]): LinkShard => makeShard(folders, options, stop);
   options.signal.addEventListener("abort", halt, { once: true });
   let done = 0;
-  if (pool === undefined || total <= FEW_FILES) {
-    for (const folders of cut(work, Math.ceil(total / SLICE))) {
-      if (done > 0) await nextTurn();
-      const { files, failure } = linkShard(shardOf(folders));
-      done += files;
-      options.progress(done);
-      if (failure !== undefined) return { files: done, failures: [failure] };
-    }
-    options.signal.removeEventListener("abort", halt);
-    return { files: done, failures: [] };
-  }
   const failures: ShardFailure[] = [];
-  const run = async (shard: LinkShard): Promise<void> => {
+  const run = async (
+    folders: readonly FolderWork[],
+    link: (shard: LinkShard) => ShardResult | Promise<ShardResult>,
+  ): Promise<void> => {
+    const shard = makeShard(folders, options, stop);
     try {
-      const { files, failure } = await pool.run<ReturnType<typeof linkShard>>(shard);
+      const { files, failure } = await link(shard);
       done += files;
       options.progress(done);
       if (failure !== undefined) failures.push(failure);
@@ -84,7 +77,16 @@ export async function placeFiles(work: readonly FolderWork[], options: LinkOptio
     }
     if (failures.length > 0) halt();
   };
-  await Promise.all(cut(work, pool.size * SHARDS_PER_WORKER).map((folders) => run(shardOf(folders))));
+  if (pool === undefined || total <= FEW_FILES) {
+    for (const folders of cut(work, Math.ceil(total / SLICE))) {
+      if (done > 0) await nextTurn();
+      await run(folders, linkShard);
+      if (failures.length > 0) break;
+    }
+  } else {
+    const parts = cut(work, pool.size * SHARDS_PER_WORKER);
+    await Promise.all(parts.map((folders) => run(folders, (shard) => pool.run<ShardResult>(shard))));
+  }
   options.signal.removeEventListener("abort", halt);
   return { files: done, failures };
 }

@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import type { Chores, Turn } from "../std/chores.ts";
 import { errnoOf } from "../std/errors.ts";
 import { ensurePrivateFolder } from "../std/files.ts";
+import { namesIn } from "../std/read-file.ts";
 import { isTransactionFolder, ownerOfJournal, readJournal } from "./journal.ts";
 import { discard } from "./transaction.ts";
 
@@ -63,14 +64,6 @@ function isOver(folder: string): boolean {
     return ["committed", "blank"].includes(readJournal(folder).kind);
   } catch (error) {
     return errnoOf(error) === "ENOENT";
-  }
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
   }
 }
 

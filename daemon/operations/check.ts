@@ -8,6 +8,7 @@ import type { Call } from "../std/call.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import type { Parts } from "./parts.ts";
 import { EVERYTHING, type InstalledSet, scanInstalled } from "./select-installed.ts";
+import { createSetMemory } from "./set-memory.ts";
 
 /** A distribution as `check` compares it: what is installed, or what will be. */
 export interface CheckedPackage {
@@ -40,15 +41,14 @@ export interface CheckReport extends CheckResult {
 /** Whether the installed distributions have what they ask for, as `pip check` sees it: in scan order, no extras, any version installed counts. */
 export function checkEnvironment(parts: Parts, environment: Environment, call: Call): CheckReport {
   const set = scanInstalled(parts, environment, EVERYTHING, call);
-  const known = reports.get(set);
-  if (known?.facts === environment.facts) return known.report;
+  const known = reports.recall(set, environment.facts, "");
+  if (known !== undefined) return known;
   const report = reportOn(set, environment, parts.tagRanks(environment));
-  reports.set(set, { facts: environment.facts, report });
+  reports.remember(set, environment.facts, "", report);
   return report;
 }
 
-/** By what they are about: it is another set as soon as anything has changed. */
-const reports = new WeakMap<InstalledSet, { readonly facts: object; readonly report: CheckReport }>();
+const reports = createSetMemory<CheckReport>(1);
 
 function reportOn(
   { distributions }: InstalledSet,

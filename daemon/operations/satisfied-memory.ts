@@ -1,38 +1,24 @@
 import type { InstalledSet } from "../python/installed.ts";
 import type { Call, MessageLevel } from "../std/call.ts";
+import { createSetMemory } from "./set-memory.ts";
 
 /** What a command says when all it asks for is there. */
 export interface SatisfiedAnswer {
   readonly messages: readonly { readonly level: MessageLevel; readonly text: string }[];
 }
 
-interface Kept extends SatisfiedAnswer {
-  readonly facts: object;
-}
-
-const kept = new WeakMap<InstalledSet, Map<string, Kept>>();
-
-/** Questions about one set. */
-const MOST = 32;
+const answers = createSetMemory<SatisfiedAnswer>(32);
 
 /**
  * The known answer to a question about this set for this interpreter (by identity): both are other objects when anything about them has changed.
  * @param question everything else that decides, as text
  */
 export function recallSatisfied(set: InstalledSet, facts: object, question: string): SatisfiedAnswer | undefined {
-  const answer = kept.get(set)?.get(question);
-  return answer?.facts === facts ? answer : undefined;
+  return answers.recall(set, facts, question);
 }
 
 export function rememberSatisfied(set: InstalledSet, facts: object, question: string, answer: SatisfiedAnswer): void {
-  const answers = kept.get(set) ?? new Map<string, Kept>();
-  kept.set(set, answers);
-  answers.delete(question);
-  answers.set(question, { ...answer, facts });
-  for (const oldest of answers.keys()) {
-    if (answers.size <= MOST) break;
-    answers.delete(oldest);
-  }
+  answers.remember(set, facts, question, answer);
 }
 
 export function tellSatisfied({ messages }: SatisfiedAnswer, call: Call): void {

@@ -6,6 +6,7 @@ import type { Call } from "../std/call.ts";
 import { dependenciesIfValid } from "./dependencies.ts";
 import type { Parts } from "./parts.ts";
 import { EVERYTHING, type InstalledSet, scanInstalled } from "./select-installed.ts";
+import { createSetMemory } from "./set-memory.ts";
 
 /** What `show` says of one distribution; fields as METADATA has them. */
 export interface ShownPackage {
@@ -55,17 +56,14 @@ function shown(distribution: Installed, set: InstalledSet, environment: Environm
 /** Names of distributions by what they depend on. */
 type Dependents = ReadonlyMap<NormalizedName, readonly string[]>;
 
-const known = new WeakMap<
-  InstalledSet,
-  { readonly markers: MarkerEnvironment; readonly dependents: Dependents | undefined }
->();
+const known = createSetMemory<{ readonly dependents: Dependents | undefined }>(1);
 
 /** Who depends on whom in a set; undefined when somebody's metadata cannot be understood. Made once for a set. */
 function dependentsIn(set: InstalledSet, markers: MarkerEnvironment): Dependents | undefined {
-  const last = known.get(set);
-  if (last?.markers === markers) return last.dependents;
+  const last = known.recall(set, markers, "");
+  if (last !== undefined) return last.dependents;
   const dependents = dependentsOf(set.distributions, markers);
-  known.set(set, { markers, dependents });
+  known.remember(set, markers, "", { dependents });
   return dependents;
 }
 

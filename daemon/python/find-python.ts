@@ -1,9 +1,10 @@
 /** Python executables on the caller's PATH, also behind pyenv's shims. */
 import { execFile } from "node:child_process";
-import { accessSync, constants, readdirSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Call } from "../std/call.ts";
 import { callerCommand } from "../std/caller-command.ts";
+import { namesIn } from "../std/read-file.ts";
 
 const DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin";
 
@@ -156,13 +157,7 @@ interface PyenvVersion {
 
 /** Final CPythons that pyenv has installed, newest first. */
 function installedCPythons(root: string): readonly PyenvVersion[] {
-  let names: readonly string[];
-  try {
-    names = readdirSync(join(root, "versions"));
-  } catch {
-    return [];
-  }
-  return names
+  return namesIn(join(root, "versions"))
     .flatMap((name): PyenvVersion[] => {
       const match = /^(\d+)\.(\d+)\.(\d+)$/.exec(name);
       return match === null ? [] : [{ name, release: [Number(match[1]), Number(match[2]), Number(match[3])] }];

@@ -1,6 +1,7 @@
 /** `sys.path` without running Python: the site folders of an interpreter and what their `.pth` files add. */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { namesIn } from "../std/read-file.ts";
 import { forgetOldest, SETTLING_TIME, stampOf } from "./folder-stamp.ts";
 import type { InterpreterFacts } from "./interpreter-facts.ts";
 
@@ -67,21 +68,13 @@ export function createSearchPaths(clock: () => number): SearchPaths {
 }
 
 function readSiteFolder(folder: string, stamp: string, settled: boolean): SiteFolder {
-  const names = stamp === "" ? [] : namesOfPthFiles(listFolder(folder));
+  const names = stamp === "" ? [] : namesOfPthFiles(namesIn(folder));
   return {
     stamp,
     settled,
     files: names.map((name) => ({ path: join(folder, name), stamp: stampOf(join(folder, name)) })),
     added: names.flatMap((name) => pathsOfPthFile(folder, name)),
   };
-}
-
-function listFolder(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }
 
 /** The `.pth` files among these names, in the order `site` reads them. */

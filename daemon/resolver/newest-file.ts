@@ -1,6 +1,6 @@
 import type { ProjectFile, ProjectFiles } from "../index/project-files.ts";
 import type { Version } from "../standards/version.ts";
-import { acceptsPython, type FileRules, versionsOf } from "./project-versions.ts";
+import { type FileRules, rateVersion, versionsOf } from "./project-versions.ts";
 
 /** The newest release of a project that an interpreter can have. */
 export interface NewestFile {
@@ -25,22 +25,12 @@ export function newestFile(project: ProjectFiles, rules: FileRules, choice: Newe
     const { versions, files } = versionsOf(project);
     for (const version of versions.toReversed()) {
       if (version.isPrerelease && !choice.prereleases) continue;
-      const fitting = files.get(version.key)?.files.filter((file) => accepts(file) && fits(file, rules)) ?? [];
-      if (fitting.length > 0) return { version, filetype: fitting.some(({ wheel }) => wheel) ? "wheel" : "sdist" };
+      const wanted = files.get(version.key)?.files.filter((file) => file.yanked === false && accepts(file)) ?? [];
+      const { wheel, sdist } = rateVersion({ version, files: wanted }, rules);
+      if (wheel ?? sdist) return { version, filetype: wheel ? "wheel" : "sdist" };
     }
     return undefined;
   };
   const wheel = choice.preferBinary ? newestWith((file) => file.wheel !== undefined) : undefined;
   return wheel ?? newestWith(() => true);
-}
-
-function fits(file: ProjectFile, rules: FileRules): boolean {
-  const format = file.wheel ? "wheel" : file.sdist ? "sdist" : undefined;
-  return (
-    format !== undefined &&
-    file.yanked === false &&
-    rules.allowedFormats(file.key)[format] &&
-    (file.wheel === undefined || rules.ignoreTags || file.wheel.tags.some((tag) => rules.tagRanks.has(tag))) &&
-    acceptsPython(file.requiresPython, rules)
-  );
 }

@@ -6,6 +6,7 @@ import { daemonPaths } from "../../protocol/session.ts";
 import { configurationFiles } from "../cli/configuration.ts";
 import { errnoOf } from "../std/errors.ts";
 import { writeFileAtomically } from "../std/files.ts";
+import { namesIn } from "../std/read-file.ts";
 import type { DoctorParts } from "./doctor-parts.ts";
 import { isSecretName, redactSecrets, secretsIn } from "./redaction.ts";
 
@@ -48,7 +49,9 @@ function bundleText(parts: DoctorParts, params: DoctorParams, findings: object):
   const { folder: runtime } = daemonPaths(folders, parts.namespace);
   const logs = [4, 3, 2, 1].map((number) => `${logPath}.${number}`);
   const configurations = [join(folders.config, "config.toml"), ...configurationFiles(params.env, undefined, false)];
-  const crashes = namesIn(crashFolder(folders.state)).map((name) => join(crashFolder(folders.state), name));
+  const crashes = namesIn(crashFolder(folders.state))
+    .sort()
+    .map((name) => join(crashFolder(folders.state), name));
   const facts = {
     ...findings,
     pipd: self,
@@ -82,7 +85,7 @@ function without(text: string, secrets: readonly string[]): string {
 }
 
 function listFolder(folder: string): readonly string[] {
-  return ["", ...namesIn(folder)].map((name) => describeFile(join(folder, name)));
+  return ["", ...namesIn(folder).sort()].map((name) => describeFile(join(folder, name)));
 }
 
 function describeFile(path: string): string {
@@ -93,14 +96,6 @@ function describeFile(path: string): string {
     return `${path}: ${kind}, mode ${mode}, owner ${stat.uid}, ${stat.size} bytes, ${stat.mtime.toISOString()}`;
   } catch (error) {
     return `${path}: ${errnoOf(error) ?? String(error)}`;
-  }
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder).toSorted();
-  } catch {
-    return [];
   }
 }
 

@@ -1,9 +1,10 @@
-import { accessSync, constants, readdirSync, realpathSync } from "node:fs";
+import { accessSync, constants, realpathSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { DoctorParams } from "../../protocol/doctor.ts";
 import { errorMeaning } from "../../protocol/errors.ts";
 import { configurationLayers } from "../cli/configuration.ts";
 import { type Call, SILENT_REPORTER } from "../std/call.ts";
+import { namesIn } from "../std/read-file.ts";
 import type { Look } from "./doctor-parts.ts";
 
 /** Whether the daemon answers, and is of this build. */
@@ -128,20 +129,14 @@ function callOf({ cwd, env }: DoctorParams, signal: AbortSignal): Call {
 function interpretersOn(path: string): readonly string[] {
   const known = new Map<string, string>();
   for (const folder of path.split(delimiter).filter((part) => part.startsWith("/"))) {
-    for (const file of namesIn(folder).filter((entry) => INTERPRETER.test(entry))) {
+    for (const file of namesIn(folder)
+      .filter((entry) => INTERPRETER.test(entry))
+      .sort()) {
       const real = executable(join(folder, file));
       if (real !== undefined && !known.has(real)) known.set(real, join(folder, file));
     }
   }
   return [...known.values()].slice(0, MOST_INTERPRETERS);
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder).toSorted();
-  } catch {
-    return [];
-  }
 }
 
 /** The real path of a file that can be run. */

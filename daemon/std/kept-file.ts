@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { createLruMap } from "./lru-map.ts";
 import { readFileIfThere } from "./read-file.ts";
 
 /** Milliseconds. A file read so soon after its last change may change once more without a new time. */
@@ -19,7 +20,7 @@ export function createKeptFiles<T>(
   clock: () => number,
   make: (bytes: Uint8Array | undefined, path: string) => T,
 ): (path: string) => T {
-  const kept = new Map<string, Kept<T>>();
+  const kept = createLruMap<Kept<T>>(MOST);
   return (path) => {
     const stat = statSync(path, { throwIfNoEntry: false });
     // The time of the last change of any kind cannot be set back, unlike that of the content.
@@ -29,10 +30,6 @@ export function createKeptFiles<T>(
     const value = make(stat === undefined ? undefined : readFileIfThere(path), path);
     kept.delete(path);
     if (stat === undefined || clock() - stat.ctimeMs > SETTLING_TIME) kept.set(path, { stamp, value });
-    for (const oldest of kept.keys()) {
-      if (kept.size <= MOST) break;
-      kept.delete(oldest);
-    }
     return value;
   };
 }

@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf, PipdError } from "./errors.ts";
 
@@ -17,6 +17,15 @@ export function readFileIfThere(path: string): Uint8Array | undefined {
       `Could not read ${path}: ${errno === "EISDIR" ? "it is a folder" : (errno ?? String(error))}`,
       { cause: error },
     );
+  }
+}
+
+/** Names in a folder, with `recursive` the relative paths of all below it; none when it is not there or cannot be read. */
+export function namesIn(folder: string, recursive = false): string[] {
+  try {
+    return readdirSync(folder, { recursive, encoding: "utf8" });
+  } catch {
+    return [];
   }
 }
 

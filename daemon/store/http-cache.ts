@@ -95,8 +95,15 @@ interface PageRow {
   readonly policy: string;
 }
 
-/** A row that waits to be written: of a page, or a text alone. */
-type Waiting = PageRow & { readonly content: string };
+interface WaitingPage extends PageRow {
+  readonly key: string;
+  readonly content: string;
+}
+
+interface WaitingText {
+  readonly key: string;
+  readonly text: string;
+}
 
 /** The names under which rows wait. */
 const pageName = (key: string): string => `page ${key}`;
@@ -117,10 +124,10 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
   };
   const policyOf = ({ url, headers }: CacheRequest, response: { status: number; headers: Record<string, string> }) =>
     new Policy({ url, method: "GET", headers }, response, { shared: false, cacheHeuristic: 0 });
-  const waiting = createWriteBehind<Waiting | string>((work) =>
-    use((sql) => sql.transaction(() => work((name, row) => writeRow(sql, name.slice(5), row)))()),
+  const waiting = createWriteBehind<WaitingPage | WaitingText>((work) =>
+    use((sql) => sql.transaction(() => work((_name, row) => writeRow(sql, row)))()),
   );
-  const waitingPage = (key: string) => waiting.get(pageName(key)) as Waiting | undefined;
+  const waitingPage = (key: string) => waiting.get(pageName(key)) as WaitingPage | undefined;
   const rowOf = (key: string) =>
     waitingPage(key) ??
     (use((sql) => statement(sql, "SELECT status, version, used, policy FROM page WHERE key = ?").get(key)) as
@@ -164,6 +171,7 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
       const version = Math.max(clock(), latest + 1);
       latest = version;
       const row = {
+        key: request.key,
         status: response.status,
         version,
         used: clock(),
@@ -190,9 +198,9 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
     },
     forget,
     findText: (key) =>
-      (waiting.get(textName(key)) ??
-        use((sql) => statement(sql, "SELECT content FROM text WHERE key = ?").pluck().get(key))) as string | undefined,
-    storeText: (key, text) => waiting.put(textName(key), text, text.length),
+      (waiting.get(textName(key)) as WaitingText | undefined)?.text ??
+      (use((sql) => statement(sql, "SELECT content FROM text WHERE key = ?").pluck().get(key)) as string | undefined),
+    storeText: (key, text) => waiting.put(textName(key), { key, text }, text.length),
     size() {
       waiting.flush();
       return use((sql) => ({
@@ -221,10 +229,10 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
   };
 }
 
-function writeRow(sql: Connection, key: string, row: Waiting | string): void {
-  if (typeof row === "string") statement(sql, "INSERT OR REPLACE INTO text VALUES (?, ?)").run(key, row);
+function writeRow(sql: Connection, row: WaitingPage | WaitingText): void {
+  if ("text" in row) statement(sql, "INSERT OR REPLACE INTO text VALUES (?, ?)").run(row.key, row.text);
   else {
-    const { status, version, used, policy, content } = row;
+    const { key, status, version, used, policy, content } = row;
     statement(sql, "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?)").run(
       key,
       status,

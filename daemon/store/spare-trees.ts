@@ -1,7 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ensurePrivateFolder, writeFileAtomically } from "../std/files.ts";
+import { namesIn } from "../std/read-file.ts";
+import { throwAway } from "./wheel-folder.ts";
 
 /** What is known of a folder of a spare tree: when it was changed last, in ms, and how many files are in it. */
 export type SpareFolder = readonly [mtimeMs: number, files: number];
@@ -70,14 +72,9 @@ export function createSpareTrees(folder: string, discarded: string, limits: Spar
   const dropOne = (key: string): void => {
     known?.delete(key);
     indexes.delete(key);
-    try {
-      ensurePrivateFolder(discarded);
-      renameSync(join(folder, key), join(discarded, key));
-    } catch {
-      // Somebody has taken it.
-    }
+    // Somebody else may have taken it.
+    void throwAway(join(folder, key), discarded).catch(() => {});
     rmSync(join(folder, `${key}${INDEX}`), { force: true });
-    void rm(join(discarded, key), { recursive: true, force: true }).catch(() => {});
   };
   const drop: SpareTrees["drop"] = (sha256 = "") => {
     const keys = new Set(namesIn(folder).map((name) => name.replace(/\.json$/, "")));
@@ -85,7 +82,7 @@ export function createSpareTrees(folder: string, discarded: string, limits: Spar
   };
   const shrink = (): void => {
     known ??= ledger();
-    let bytes = [...known.values()].reduce((sum, each) => sum + each, 0);
+    let bytes = bytesOf(known);
     for (const [key, size] of known) {
       if (known.size <= limits.trees && bytes <= limits.bytes) break;
       bytes -= size;
@@ -130,7 +127,7 @@ export function createSpareTrees(folder: string, discarded: string, limits: Spar
     },
     count() {
       known = ledger();
-      return { trees: known.size, bytes: [...known.values()].reduce((sum, each) => sum + each, 0) };
+      return { trees: known.size, bytes: bytesOf(known) };
     },
     drop,
     forget: () => indexes.clear(),
@@ -155,12 +152,7 @@ function isRoomy(folder: string): boolean {
   }
 }
 
-const madeAt = (path: string): number => statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? 0;
+const bytesOf = (ledger: ReadonlyMap<string, number>): number =>
+  [...ledger.values()].reduce((sum, each) => sum + each, 0);
 
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
+const madeAt = (path: string): number => statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? 0;

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync, renameSync, type Stats, statSync, utimesSync } from "node:fs";
+import { readFileSync, renameSync, type Stats, statSync, utimesSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf, PipdError } from "../std/errors.ts";
 import { ensurePrivateFolder } from "../std/files.ts";
 import { processMark } from "../std/process-mark.ts";
+import { namesIn } from "../std/read-file.ts";
 import { parseManifest, type WheelManifest } from "./wheel-manifest.ts";
 
 /** A wheel in the store: verified, unpacked, read-only. */
@@ -86,15 +87,6 @@ export async function throwAway(path: string, trash: string): Promise<boolean> {
   }
   await rm(target, { recursive: true, force: true });
   return true;
-}
-
-/** Names in a folder, with `recursive` the relative paths of all below it; none when it is not there. */
-export function namesIn(folder: string, recursive = false): string[] {
-  try {
-    return readdirSync(folder, { recursive, encoding: "utf8" });
-  } catch {
-    return [];
-  }
 }
 
 export function readTextIfThere(path: string): string | undefined {

@@ -2,11 +2,11 @@ import { randomBytes } from "node:crypto";
 import { type BigIntStats, mkdtempSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { errnoOf } from "../std/errors.ts";
 import { ensurePrivateFolder } from "../std/files.ts";
 import { nextTurn } from "../std/next-turn.ts";
 import { processMark, stateOfProcess } from "../std/process-mark.ts";
+import { namesIn } from "../std/read-file.ts";
 import { findLocalHash, rememberLocalHash } from "./local-hashes.ts";
 import { createManifestMemory, type ManifestMemory } from "./manifest-memory.ts";
 import { createSpareTrees, type SpareTrees } from "./spare-trees.ts";
@@ -15,7 +15,6 @@ import {
   loadWheel,
   MANIFEST_NAME,
   modifiedAt,
-  namesIn,
   STAGES,
   type StoredWheel,
   type StoredWheelSummary,
@@ -259,13 +258,18 @@ const storedHashes = ({ root }: Place): readonly string[] =>
     .flatMap((prefix) => namesIn(join(root, prefix)))
     .filter((sha256) => SHA256.test(sha256));
 
+/** A large wheel takes milliseconds, and a store may have thousands: nobody waits for this. */
+async function* summariesInTurns(place: Place): AsyncGenerator<StoredWheelSummary> {
+  for (const sha256 of storedHashes(place)) {
+    await nextTurn();
+    const summary = summarizeWheel(folderOf(place, sha256), sha256);
+    if (summary !== undefined) yield summary;
+  }
+}
+
 async function countWheels(place: Place): Promise<WheelCount> {
   const sizes: number[] = [];
-  for (const sha256 of storedHashes(place)) {
-    const summary = summarizeWheel(folderOf(place, sha256), sha256);
-    if (summary !== undefined) sizes.push(summary.bytes);
-    await setImmediate();
-  }
+  for await (const { bytes } of summariesInTurns(place)) sizes.push(bytes);
   return countOf(sizes);
 }
 
@@ -295,14 +299,9 @@ async function removeWheels(place: Place, wheels: readonly StoredWheelSummary[])
 
 /** The wheels to remove, least recently used first, so that at most `maxBytes` are left. */
 async function victimsOf(place: Place, maxBytes: number): Promise<readonly StoredWheelSummary[]> {
-  const found: StoredWheelSummary[] = [];
-  for (const sha256 of storedHashes(place)) {
-    // A large wheel takes milliseconds, and a store may have thousands: nobody waits for this.
-    await nextTurn();
-    const summary = summarizeWheel(folderOf(place, sha256), sha256);
-    if (summary !== undefined) found.push(summary);
-  }
-  const wheels = found.sort((a, b) => a.lastUsed - b.lastUsed);
+  const wheels: StoredWheelSummary[] = [];
+  for await (const wheel of summariesInTurns(place)) wheels.push(wheel);
+  wheels.sort((a, b) => a.lastUsed - b.lastUsed);
   const victims: StoredWheelSummary[] = [];
   let { bytes } = countOf(wheels.map((wheel) => wheel.bytes));
   for (const wheel of wheels) {
