@@ -12,11 +12,10 @@ import {
   type PartialMessageInfo,
   ResponseError,
 } from "vscode-jsonrpc/node";
-import { createFrameScanner, decodeBody } from "../../protocol/framing.ts";
+import { createFrameScanner, decodeBody, encodeFrame } from "../../protocol/framing.ts";
 import { METHODS, type MethodName, type Params, type Result } from "../../protocol/methods.ts";
 import type { ErrorFacts } from "../../protocol/wire.ts";
 import { PipdError } from "../std/errors.ts";
-import { createMessageWriter } from "./message-writer.ts";
 import { errorFacts } from "./rpc-error.ts";
 
 /** One connection, with the methods of protocol/methods.ts. The only user of the JSON-RPC library in the daemon. */
@@ -49,7 +48,7 @@ export function openPeer(
   receiver: Receiver,
   maxBody: () => number,
 ): Peer {
-  const writer = createMessageWriter(output);
+  const writer = createWriter(output);
   const answers = countAnswers(writer, (waiting) => {
     // Who does not read is not read from either, and who has asked that much by then is gone.
     if (waiting === MOST_WAITING) input.pause();
@@ -169,6 +168,44 @@ function createReader(input: Readable, maxBody: () => number): MessageReader {
       errors.dispose();
       closings.dispose();
       partial.dispose();
+    },
+  };
+}
+
+/**
+ * Writes messages to a stream; those of one round of the event loop are one piece for the system: the library's own writer makes two system calls of each
+ * message, and waits for the first before the second. `write` resolves when the system has taken the bytes.
+ */
+function createWriter(output: Writable): MessageWriter {
+  const errors = new Emitter<[Error, Message | undefined, number | undefined]>();
+  const closings = new Emitter<void>();
+  // Both stay when this is disposed of: what was written before may fail after, and an error that nobody listens to ends the process.
+  output.on("error", (error) => errors.fire([error, undefined, undefined]));
+  output.on("close", () => closings.fire());
+  let waiting: Uint8Array[] = [];
+  let settlers: ((error: Error | null | undefined) => void)[] = [];
+  const flush = (): void => {
+    const [frames, settling] = [waiting, settlers];
+    [waiting, settlers] = [[], []];
+    output.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames), (error) => {
+      for (const settle of settling) settle(error);
+    });
+  };
+  return {
+    onError: errors.event,
+    onClose: closings.event,
+    write: (message) =>
+      new Promise((resolve, reject) => {
+        if (waiting.push(encodeFrame(message)) === 1) setImmediate(flush);
+        settlers.push((error) => {
+          if (error) reject(error);
+          else resolve();
+        });
+      }),
+    end: () => void output.end(),
+    dispose: () => {
+      errors.dispose();
+      closings.dispose();
     },
   };
 }
