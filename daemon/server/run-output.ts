@@ -37,7 +37,6 @@ export function createRunOutput(sender: OutputSender, spillFolder: string): RunO
   const sizes = new Map<number, number>();
   let pumping = false;
   let ended = false;
-  const isEnded = (): boolean => ended;
   let flushWaiters: (() => void)[] = [];
   let nextStatus: string | undefined;
   let statusTimer: NodeJS.Timeout | undefined;
@@ -75,12 +74,8 @@ export function createRunOutput(sender: OutputSender, spillFolder: string): RunO
     for (const waiter of flushWaiters) waiter();
     flushWaiters = [];
   };
-  const pump = async (): Promise<void> => {
-    if (pumping) return;
-    pumping = true;
-    // One turn later, so that what is written in a row leaves together.
-    await Promise.resolve();
-    while (!isEnded() && unacknowledged < WINDOW) {
+  const fillWindow = (): void => {
+    while (unacknowledged < WINDOW) {
       const piece = next();
       if (piece === undefined) break;
       sizes.set(++seq, piece.text.length);
@@ -88,6 +83,13 @@ export function createRunOutput(sender: OutputSender, spillFolder: string): RunO
       // Not waited for: what is on its way is bounded by the window.
       void sender.output(piece.fd, seq, piece.text);
     }
+  };
+  const pump = async (): Promise<void> => {
+    if (pumping) return;
+    pumping = true;
+    // One turn later, so that what is written in a row leaves together.
+    await Promise.resolve();
+    if (!ended) fillWindow();
     pumping = false;
     settleFlush();
     if (nextStatus !== undefined) startStatus();
