@@ -25,7 +25,7 @@ import { type HttpDoors, serveHttp } from "./server/http-doors.ts";
 import { createInstallationCheck, readBuildId, readClientKind } from "./server/installation.ts";
 import { keepBuild } from "./server/kept-build.ts";
 import type { End } from "./server/lifecycle.ts";
-import { type Door, openDoor, openInheritedDoor, safely, watchOwnership } from "./server/listen.ts";
+import { allHold, type Door, openDoor, openInheritedDoor, watchOwnership } from "./server/listen.ts";
 import { createDeferredLog, type DeferredLog } from "./server/log.ts";
 import { openLogFile } from "./server/log-file.ts";
 import { createLoopDelay } from "./server/loop-delay.ts";
@@ -288,7 +288,7 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
     door?.close();
     http?.close();
     // A folder that is somebody else's by now is not written to.
-    if (identities.every((holds) => safely(holds))) leaveWord(paths, end, world.parts.now());
+    if (allHold(identities)) leaveWord(paths, end, world.parts.now());
     lock.release();
   };
   const server = createDaemonServer({
@@ -308,7 +308,7 @@ async function serveSocket(folders: PipdFolders, log: DeferredLog): Promise<void
   const lost = (): void => retire("its files were removed or replaced", true);
   const accept = (socket: Socket): void => {
     // The watch tells it a moment later, which is long for a client that needs a millisecond to be here.
-    if (!identities.every((holds) => safely(holds))) lost();
+    if (!allHold(identities)) lost();
     socket.on("error", () => {});
     server.accept({ input: socket, output: socket, end: () => endSoon(socket) });
   };

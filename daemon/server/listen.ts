@@ -105,7 +105,7 @@ export function watchOwnership(
   let watcher: FSWatcher | undefined;
   let soon: NodeJS.Timeout | undefined;
   const check = (): void => {
-    if (checks.every((holds) => safely(holds))) return;
+    if (allHold(checks)) return;
     stop();
     lost();
   };
@@ -127,8 +127,13 @@ export function watchOwnership(
   return stop;
 }
 
+/** Whether all looks at the disk say so; one that cannot be taken does not. */
+export function allHold(checks: readonly (() => boolean)[]): boolean {
+  return checks.every((holds) => safely(holds));
+}
+
 /** What a look at the disk says; false when it cannot be taken. */
-export function safely(holds: () => boolean): boolean {
+function safely(holds: () => boolean): boolean {
   try {
     return holds();
   } catch {
