@@ -4,7 +4,21 @@
  * plain is left to `parseJsonPage`, which says what is right.
  */
 import { checkInterfaceVersion, fileOfJson, type IndexFile, plainFolder } from "./index-page.ts";
-import { type EntryShape, entryShape, FIELDS, readEntry, skipSpace, skipValue, valueStart } from "./json-shape.ts";
+import {
+  CLOSE,
+  CLOSE_LIST,
+  COMMA,
+  type EntryShape,
+  entryShape,
+  FIELDS,
+  OPEN,
+  OPEN_LIST,
+  QUOTE,
+  readEntry,
+  skipSpace,
+  skipValue,
+  valueStart,
+} from "./json-shape.ts";
 
 /** Takes the files of a page in their order. */
 export interface FileSink {
@@ -25,12 +39,6 @@ export interface FileSink {
   addFile(file: IndexFile): void;
 }
 
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const OPEN_LIST = 0x5b;
-const CLOSE_LIST = 0x5d;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
 /** Ways in which entries of one page differ: with and without Requires-Python, for one. */
 const MOST_SHAPES = 8;
 /** What a page without escapes, line breaks and bars has none of. */

@@ -25,13 +25,19 @@ export interface EntryShape {
   readonly constants: readonly string[];
 }
 
-const QUOTE = 0x22;
-const COMMA = 0x2c;
+/** The code of `"`. */
+export const QUOTE = 0x22;
+/** The code of `,`. */
+export const COMMA = 0x2c;
 const COLON = 0x3a;
-const OPEN_LIST = 0x5b;
-const CLOSE_LIST = 0x5d;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
+/** The code of `[`. */
+export const OPEN_LIST = 0x5b;
+/** The code of `]`. */
+export const CLOSE_LIST = 0x5d;
+/** The code of `{`. */
+export const OPEN = 0x7b;
+/** The code of `}`. */
+export const CLOSE = 0x7d;
 /** Nothing an index sends is nested more deeply. */
 const DEEPEST = 16;
 
