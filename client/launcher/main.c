@@ -75,8 +75,7 @@ _Noreturn static void fall_back(void) {
   signal(SIGINT, SIG_DFL);
   signal(SIGPIPE, SIG_DFL);
   text path = {0};
-  text_add(&path, here.root.data, here.root.length);
-  text_say(&path, "/client/pipd");
+  text_path(&path, &here.root, "/client/pipd");
   setenv("PIPD_LAUNCHER", "0", 1);
   words[0] = path.data;
   execv(path.data, words);

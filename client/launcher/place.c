@@ -147,18 +147,15 @@ typedef enum { NOT_HERE, HERE, UNKNOWN } finding;
 /* Looks for the daemon in one runtime folder (R1). */
 static finding look_in(place *at, text *runtime, bool own_parent, const char *name) {
   text folder = {0};
-  text_add(&folder, runtime->data, runtime->length);
-  text_say(&folder, "/");
+  text_path(&folder, runtime, "/");
   text_say(&folder, name);
   finding found = UNKNOWN;
   if ((own_parent && !is_below_own(runtime->data)) || folder.length + strlen("/.s.4194304") > SOCKET_PATH)
     found = NOT_HERE;
   else if (is_private_folder(runtime->data) && is_private_folder(folder.data)) {
     found = HERE;
-    text_add(&at->socket, folder.data, folder.length);
-    text_say(&at->socket, "/sock");
-    text_add(&at->token, folder.data, folder.length);
-    text_say(&at->token, "/token");
+    text_path(&at->socket, &folder, "/sock");
+    text_path(&at->token, &folder, "/token");
   }
   free(folder.data);
   return found;
@@ -210,8 +207,7 @@ static bool is_switched_off(const place *at) {
   }
   if (is_set(ci) && strcasecmp(ci, "0") != 0 && strcasecmp(ci, "false") != 0) return true;
   text path = {0}, settings = {0};
-  text_add(&path, at->config.data, at->config.length);
-  text_say(&path, "/config.toml");
+  text_path(&path, &at->config, "/config.toml");
   bool off = false;
   // Whatever looks like it is read with more care by the client.
   if (read_file(path.data, &settings))
@@ -228,8 +224,7 @@ static bool is_switched_off(const place *at) {
 /* Whether clients leave the daemon alone for a while, because it has crashed again and again (R61). */
 static bool is_crash_pause(const place *at) {
   text path = {0};
-  text_add(&path, at->state.data, at->state.length);
-  text_say(&path, "/crashes/pause");
+  text_path(&path, &at->state, "/crashes/pause");
   bool there = access(path.data, F_OK) == 0;
   free(path.data);
   return there;
@@ -243,8 +238,7 @@ bool find_daemon(place *to) {
   user_folder(&to->config, "XDG_CONFIG_HOME", home, "/.config");
   if (is_switched_off(to) || is_crash_pause(to)) return false;
   text build = {0};
-  text_add(&build, to->root.data, to->root.length);
-  text_say(&build, "/.build/build-id");
+  text_path(&build, &to->root, "/.build/build-id");
   bool built = read_file(build.data, &to->build_id);
   free(build.data);
   char mount[64];

@@ -25,6 +25,11 @@ void text_add(text *to, const void *bytes, size_t length) {
 
 void text_say(text *to, const char *words) { text_add(to, words, strlen(words)); }
 
+void text_path(text *to, const text *folder, const char *below) {
+  text_add(to, folder->data, folder->length);
+  text_say(to, below);
+}
+
 void text_number(text *to, long long number) {
   char digits[24];
   text_add(to, digits, (size_t)snprintf(digits, sizeof digits, "%lld", number));

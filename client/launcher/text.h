@@ -15,6 +15,8 @@ typedef struct {
 void *allocate(void *old, size_t size);
 void text_add(text *to, const void *bytes, size_t length);
 void text_say(text *to, const char *words);
+/* Adds a path: a folder and what stands below it, which begins with a slash. */
+void text_path(text *to, const text *folder, const char *below);
 void text_number(text *to, long long number);
 /* Takes the first `length` bytes away. */
 void text_drop(text *from, size_t length);
