@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "caller.h"
+
 enum {
   SOCKET_PATH = 107,  /* bytes that fit in sun_path (R6) */
   SMALL_FILE = 1 << 20,
@@ -33,8 +35,6 @@ static void trim(text *of) {
   while (of->length > 0 && isspace((unsigned char)of->data[of->length - 1])) of->data[--of->length] = '\0';
 }
 
-static bool is_set(const char *value) { return value != NULL && *value != '\0'; }
-
 bool find_root(place *to) {
   char path[PATH_MAX];
   ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -52,8 +52,9 @@ bool find_root(place *to) {
 }
 
 /* Adds the absolute path that a variable names, without slashes at its end; false when it names none. */
-static bool add_folder(text *to, const char *value) {
-  if (value == NULL || *value != '/') return false;
+static bool add_folder(text *to, const char *name) {
+  const char *value = variable(name);
+  if (*value != '/') return false;
   size_t length = strlen(value);
   while (length > 1 && value[length - 1] == '/') length--;
   text_add(to, value, length);
@@ -61,8 +62,8 @@ static bool add_folder(text *to, const char *value) {
 }
 
 /* A folder of the user, by the XDG base directory specification. */
-static void user_folder(text *to, const char *variable, const char *home, const char *below) {
-  if (!add_folder(to, getenv(variable))) {
+static void user_folder(text *to, const char *name, const char *home, const char *below) {
+  if (!add_folder(to, name)) {
     text_say(to, home);
     text_say(to, below);
   }
@@ -169,10 +170,10 @@ static bool find_socket(place *at, const char *home, const char *name) {
     bool own_parent = candidate == 1 || candidate == 2, named = true;
     switch (candidate) {
       case 0:
-        named = add_folder(&runtime, getenv("PIPD_RUNTIME_DIR"));
+        named = add_folder(&runtime, "PIPD_RUNTIME_DIR");
         break;
       case 1:
-        named = add_folder(&runtime, getenv("XDG_RUNTIME_DIR"));
+        named = add_folder(&runtime, "XDG_RUNTIME_DIR");
         text_say(&runtime, "/pipd");
         break;
       case 2:
@@ -181,7 +182,7 @@ static bool find_socket(place *at, const char *home, const char *name) {
         text_say(&runtime, "/pipd");
         break;
       case 3:
-        if (!add_folder(&runtime, getenv("TMPDIR"))) text_say(&runtime, "/tmp");
+        if (!add_folder(&runtime, "TMPDIR")) text_say(&runtime, "/tmp");
         text_say(&runtime, "/pipd-");
         text_say(&runtime, number);
         break;
@@ -199,13 +200,13 @@ static bool find_socket(place *at, const char *home, const char *name) {
 /* Whether a person or a configuration has switched the daemon off (R29). */
 static bool is_switched_off(const place *at) {
   static const char *const no[] = {"0", "no", "off", "false"};
-  const char *choice = getenv("PIPD_DAEMON"), *ci = getenv("CI");
-  if (is_set(choice)) {
+  const char *choice = variable("PIPD_DAEMON"), *ci = variable("CI");
+  if (*choice != '\0') {
     for (size_t index = 0; index < sizeof no / sizeof *no; index++)
       if (strcasecmp(choice, no[index]) == 0) return true;
     return false;
   }
-  if (is_set(ci) && strcasecmp(ci, "0") != 0 && strcasecmp(ci, "false") != 0) return true;
+  if (*ci != '\0' && strcasecmp(ci, "0") != 0 && strcasecmp(ci, "false") != 0) return true;
   text path = {0}, settings = {0};
   text_path(&path, &at->config, "/config.toml");
   bool off = false;
@@ -231,8 +232,8 @@ static bool is_crash_pause(const place *at) {
 }
 
 bool find_daemon(place *to) {
-  const char *home = getenv("HOME");
-  if (!is_set(home) || is_set(getenv("SUDO_UID"))) return false;
+  const char *home = variable("HOME");
+  if (*home == '\0' || *variable("SUDO_UID") != '\0') return false;
   user_folder(&to->state, "XDG_STATE_HOME", home, "/.local/state");
   user_folder(&to->cache, "XDG_CACHE_HOME", home, "/.cache");
   user_folder(&to->config, "XDG_CONFIG_HOME", home, "/.config");
