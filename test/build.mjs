@@ -181,26 +181,34 @@ function compileLauncher(folder) {
   renameSync(made, path);
 }
 
+/** The same launcher in another installation; a link leads to the script there. */
+function copyLauncher(from, to) {
+  const [source, path] = [join(from, "pipd"), join(to, "pipd")];
+  const isFile = (each) => lstatSync(each, { throwIfNoEntry: false })?.isFile() === true;
+  if (isFile(source) && isFile(path) && readFileSync(path).equals(readFileSync(source))) return;
+  rmSync(`${path}.new`, { force: true });
+  cpSync(source, `${path}.new`, { verbatimSymlinks: true });
+  renameSync(`${path}.new`, path);
+}
+
 /** Whether a program that was just compiled works here: asked for by this name it only says that it does. */
 function runs(program) {
   const { stdout } = spawnSync(program, { argv0: "pipd-check", encoding: "utf8" });
   return stdout === "pipd\n";
 }
 
-/** `--with-tests`: also the installation that test/client and test/server use; `--only-tests`: nothing else. */
-const flags = new Set(process.argv.slice(2));
+/** `--with-tests`: also the installation that test/client and test/server use. */
+const withTests = process.argv.includes("--with-tests");
 const client = await bundleClient();
 const rare = await bundleRare();
-if (!flags.has("--only-tests")) {
-  writeBuild(join(ROOT, ".build"), [...client, ...(await bundleDaemon(rare, []))]);
-  compileLauncher(join(ROOT, ".build"));
-}
-if (flags.has("--with-tests") || flags.has("--only-tests")) {
+writeBuild(join(ROOT, ".build"), [...client, ...(await bundleDaemon(rare, []))]);
+compileLauncher(join(ROOT, ".build"));
+if (withTests) {
   // A second installation, complete with the entry script.
   const install = join(ROOT, ".build/test-install");
   writeBuild(join(install, ".build"), [...client, ...(await bundleDaemon(rare, [testWiring]))]);
   cpSync(join(ROOT, "client/pipd"), join(install, "client/pipd"));
-  compileLauncher(join(install, ".build"));
+  copyLauncher(join(ROOT, ".build"), join(install, ".build"));
   cpSync(join(ROOT, "systemd"), join(install, "systemd"), { recursive: true });
   if (!existsSync(join(install, "node_modules")))
     symlinkSync(join(ROOT, "node_modules"), join(install, "node_modules"));
