@@ -5,17 +5,16 @@ import { encodeFrame } from "../../protocol/framing.ts";
 import { fuzzClient } from "../harness/fuzz-client.ts";
 import { type Finished, type RunOptions, runPipd, TEST_PIPD } from "../harness/run-cli.ts";
 import { createSandbox } from "../harness/sandbox.ts";
-import { type Heard, scriptDaemon } from "../harness/scripted-daemon.ts";
+import { type Heard, type ScriptedDaemon, scriptDaemon } from "../harness/scripted-daemon.ts";
 import { seededRandom } from "../harness/seeded-random.ts";
 
 const program = TEST_PIPD;
 const CLIENTS: readonly Pick<RunOptions, "client">[] = [{}, { client: "typescript" }];
 
 const sandbox = createSandbox();
-let say: (heard: Heard) => void = () => {};
-let daemon: { readonly close: () => void };
+let daemon: ScriptedDaemon;
 before(async () => {
-  daemon = await scriptDaemon(sandbox, (heard) => say(heard));
+  daemon = await scriptDaemon(sandbox);
 });
 after(async () => {
   daemon.close();
@@ -101,7 +100,7 @@ void describe("both clients take what a daemon says alike", () => {
       const bytes = bytesOf(messages);
       for (const piece of [bytes.length, 1]) {
         const isEnd = messages.length === 2 && "method" in messages[1]!;
-        say = (heard) => {
+        daemon.say = (heard) => {
           saying(bytes, piece)(heard);
           if (isEnd) heard.socket.end();
         };
@@ -112,7 +111,7 @@ void describe("both clients take what a daemon says alike", () => {
 
   test("questions are answered, and others are refused", async () => {
     const heard: Heard["message"][][] = [];
-    say = ({ message, send }) => {
+    daemon.say = ({ message, send }) => {
       if (message.method === "run/start") {
         heard.push([]);
         send(accepted);
@@ -149,7 +148,7 @@ void describe("both clients take what a daemon says alike", () => {
 
   test("R45 text is acknowledged when the system has it", async () => {
     let acknowledged = 0;
-    say = ({ message, send }) => {
+    daemon.say = ({ message, send }) => {
       if (message.method === "run/start") {
         acknowledged = 0;
         send(accepted);
@@ -186,7 +185,7 @@ const BROKEN: readonly (readonly [title: string, bytes: string])[] = [
 void describe("a daemon that sends what is no message ends the command, once", () => {
   for (const [title, bytes] of BROKEN) {
     test(`R16 malformed: ${title}`, async () => {
-      say = ({ message, socket, send }) => {
+      daemon.say = ({ message, socket, send }) => {
         if (message.method !== "run/start") return;
         send(accepted);
         send(output("before\n"));
@@ -200,12 +199,13 @@ void describe("a daemon that sends what is no message ends the command, once", (
   }
 
   test("R16 R31 before the command has begun, it runs elsewhere", async () => {
-    say = ({ message, socket }) => void (message.method === "run/start" && socket.end("HTTP/1.1 200 OK\r\n\r\n"));
+    daemon.say = ({ message, socket }) =>
+      void (message.method === "run/start" && socket.end("HTTP/1.1 200 OK\r\n\r\n"));
     const end = await runPipd(sandbox, ["both", "elsewhere"], { program });
     assert.deepEqual([end.stdout, end.code], ["elsewhere\n", 0]);
   });
 });
 
 test("R16 a fuzzer over what a daemon says ends no client by a signal", async () => {
-  await fuzzClient(sandbox, seededRandom(), 60, (next) => (say = next), { program });
+  await fuzzClient(sandbox, daemon, seededRandom(), 60, { program });
 });

@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { fuzzClient } from "../harness/fuzz-client.ts";
 import { runPipd, TEST_PIPD } from "../harness/run-cli.ts";
 import { createSandbox } from "../harness/sandbox.ts";
-import { type Heard, scriptDaemon } from "../harness/scripted-daemon.ts";
+import { type ScriptedDaemon, scriptDaemon } from "../harness/scripted-daemon.ts";
 import { seededRandom } from "../harness/seeded-random.ts";
 
 const INSTALLATION = dirname(dirname(TEST_PIPD));
@@ -19,10 +19,9 @@ const sandbox = createSandbox({
   ASAN_OPTIONS: `exitcode=${FAULT}:detect_leaks=0`,
   UBSAN_OPTIONS: `exitcode=${FAULT}:halt_on_error=1`,
 });
-let say: (heard: Heard) => void = () => {};
-let daemon: { readonly close: () => void };
+let daemon: ScriptedDaemon;
 before(async () => {
-  daemon = await scriptDaemon(sandbox, (heard) => say(heard));
+  daemon = await scriptDaemon(sandbox);
 });
 after(async () => {
   daemon.close();
@@ -62,7 +61,7 @@ async function check(program: string, through: readonly string[], rounds: number
     assert.deepEqual([signal, code === FAULT], [null, false], stderr);
     assert.doesNotMatch(stderr, /Sanitizer|runtime error:|==\d+==/);
   }
-  await fuzzClient(sandbox, seededRandom(), rounds, (next) => (say = next), { program, through, fault: FAULT });
+  await fuzzClient(sandbox, daemon, seededRandom(), rounds, { program, through, fault: FAULT });
 }
 
 test("R16 under AddressSanitizer and UndefinedBehaviorSanitizer", async () => {

@@ -4,7 +4,7 @@ import { encodeFrame } from "../../protocol/framing.ts";
 import { spoil } from "./fuzz.ts";
 import { runPipd } from "./run-cli.ts";
 import type { Sandbox } from "./sandbox.ts";
-import type { Heard } from "./scripted-daemon.ts";
+import type { ScriptedDaemon } from "./scripted-daemon.ts";
 
 /** What a daemon says in the course of a command, for spoiling. */
 const GOOD: readonly Buffer[] = [
@@ -22,14 +22,14 @@ const GOOD: readonly Buffer[] = [
 ].map((message) => Buffer.from(encodeFrame({ jsonrpc: "2.0", ...message })));
 
 /**
- * Runs the client `rounds` times against a daemon that spoils what it says. Every run must end by itself, never by a signal, and never with `fault`.
- * @param listen hands over what the daemon does when it has heard something
+ * Runs the client `rounds` times against a daemon, the scripted one of this sandbox, that spoils what it says. Every run must end by itself, never by a signal,
+ * and never with `fault`.
  */
 export async function fuzzClient(
   sandbox: Sandbox,
+  daemon: ScriptedDaemon,
   random: () => number,
   rounds: number,
-  listen: (say: (heard: Heard) => void) => void,
   { program, through = [], fault = -1 }: { program: string; through?: readonly string[]; fault?: number },
 ): Promise<void> {
   for (let round = 0; round < rounds; round++) {
@@ -40,11 +40,11 @@ export async function fuzzClient(
     // Half of the commands have begun: then no other client tries.
     const bytes = Buffer.concat([...(random() < 0.8 ? [GOOD[0]!] : []), ...frames]);
     const cut = Math.floor(random() * (bytes.length + 1));
-    listen(({ message, socket }) => {
+    daemon.say = ({ message, socket }) => {
       if (message.method !== "run/start") return;
       socket.write(bytes.subarray(0, cut));
       setImmediate(() => socket.end(bytes.subarray(cut)));
-    });
+    };
     const end = await runPipd(sandbox, ["exit", "0"], { program, through, stdin: "some input\n", timeout: 30_000 });
     const told = `round ${round}: ${JSON.stringify(bytes.toString("latin1"))}: ${JSON.stringify(end)}`;
     assert.equal(end.signal, null, told);

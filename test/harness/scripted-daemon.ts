@@ -24,17 +24,28 @@ export interface Heard {
   readonly send: (message: object) => void;
 }
 
-/** Puts a scripted daemon where the sandbox's own would listen. `heard` gets every message after a good handshake, `run/start` first. */
-export async function scriptDaemon(
-  sandbox: Sandbox,
-  heard: (heard: Heard) => void,
-): Promise<{ readonly close: () => void }> {
+/** A daemon that does what a test says. */
+export interface ScriptedDaemon {
+  /** Gets every message after a good handshake, `run/start` first; set anew whenever a test wants something else said. Says nothing at first. */
+  say: (heard: Heard) => void;
+  readonly close: () => void;
+}
+
+/** Puts a scripted daemon where the sandbox's own would listen. */
+export async function scriptDaemon(sandbox: Sandbox): Promise<ScriptedDaemon> {
   await startDaemon(sandbox, { program: TEST_PIPD });
   const folder = daemonFolder(sandbox);
   const token = readFileSync(join(folder, "token"), "latin1");
   await stopDaemon(sandbox, { program: TEST_PIPD });
   writeFileSync(join(folder, "token"), token, { mode: 0o600 });
   const open = new Set<Socket>();
+  const daemon: ScriptedDaemon = {
+    say: () => {},
+    close: () => {
+      server.close();
+      for (const socket of open) socket.destroy();
+    },
+  };
   const server: Server = createServer((socket) => {
     open.add(socket);
     socket.on("error", () => {}).on("close", () => open.delete(socket));
@@ -55,15 +66,10 @@ export async function scriptDaemon(
             notices: [],
           },
         });
-      } else if (message.method !== "initialized") heard({ message, socket, send });
+      } else if (message.method !== "initialized") daemon.say({ message, socket, send });
     });
     socket.on("data", (chunk) => scanner.bytes(chunk));
   });
   await new Promise<void>((resolve) => server.listen(join(folder, "sock"), resolve));
-  return {
-    close: () => {
-      server.close();
-      for (const socket of open) socket.destroy();
-    },
-  };
+  return daemon;
 }
