@@ -13,7 +13,7 @@ import {
   writeSync,
 } from "node:fs";
 import { open } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { errnoOf } from "../std/errors.ts";
 import { processMark, stateOfProcess } from "../std/process-mark.ts";
 
@@ -22,6 +22,7 @@ import { processMark, stateOfProcess } from "../std/process-mark.ts";
  * `journal` (written and synced before the first change), `trash/<number>` (what the transaction moves away), and `expansion-<number>` (folders
  * that had to be moved file by file). Renaming `journal` to `committed` is the commit; to `undone`, the end of a rollback.
  * It says what would be changed, not what has been: what a killed process did is told from the disk (see rollback.ts).
+ * A committed folder that is left to be deleted later becomes `<root>/.pipd-trash-...`: it says nothing of the changes after it.
  */
 export interface Journal {
   /** What the transaction is, for the line that tells of its repair: "install a 1.0, b 2.0". */
@@ -46,6 +47,7 @@ export interface Expansion {
 }
 
 const PREFIX = ".pipd-transaction-";
+const TRASH_PREFIX = ".pipd-trash-";
 const JOURNAL = "journal";
 const COMMITTED = "committed";
 const UNDONE = "undone";
@@ -145,12 +147,45 @@ export function abandonJournal(folder: string): void {
 /** By this process. */
 const abandoned = new Set<string>();
 
-/** The folders of transactions in a root whose process is gone or has given them up. */
+/** The folders of transactions in a root, and their trash, whose process is gone or has given them up. */
 export function orphanedJournals(root: string): readonly string[] {
   return entriesOf(root)
-    .filter(isTransactionFolder)
+    .filter((name) => isTransactionFolder(name) || isTrashFolder(name))
     .map((name) => join(root, name))
     .filter((folder) => !isOwned(folder));
+}
+
+/**
+ * Gives every committed transaction in a root the name of trash, whoever made it, so that whoever looks at the root after a sudden end sees the
+ * change that comes now and no earlier one. To be called with the environment's lock held.
+ */
+export function retireCommitted(root: string): void {
+  for (const name of entriesOf(root))
+    if (isTransactionFolder(name) && existsSync(join(root, name, COMMITTED))) retireJournal(join(root, name));
+}
+
+/**
+ * Gives the folder of a transaction that is over the name of trash, unless it has it.
+ * @returns where it lies now
+ */
+export function retireJournal(folder: string): string {
+  const retired = nameAsTrash(folder);
+  if (retired === folder) return folder;
+  try {
+    renameSync(folder, retired);
+  } catch (error) {
+    // Somebody else has been faster, or nothing can be renamed here: then it goes as it is.
+    return errnoOf(error) === "ENOENT" ? retired : folder;
+  }
+  if (abandoned.delete(folder)) abandoned.add(retired);
+  return retired;
+}
+
+/** The path of a transaction's folder when it is trash. */
+export function nameAsTrash(folder: string): string {
+  return isTransactionFolder(basename(folder))
+    ? join(dirname(folder), TRASH_PREFIX + basename(folder).slice(PREFIX.length))
+    : folder;
 }
 
 /** Whether a transaction in this root has begun and is neither committed nor undone, whoever has it: what the disk shows may be half of it. */
@@ -171,9 +206,12 @@ function entriesOf(folder: string): readonly string[] {
 /** Whether a folder of this name is that of a transaction. */
 export const isTransactionFolder = (name: string): boolean => name.startsWith(PREFIX);
 
+/** Whether a folder of this name is what a transaction has moved away. */
+export const isTrashFolder = (name: string): boolean => name.startsWith(TRASH_PREFIX);
+
 /** What has become of the process that made the folder of a transaction. */
 export const ownerOfJournal = (folder: string): ReturnType<typeof stateOfProcess> =>
-  stateOfProcess(folder.slice(folder.lastIndexOf(PREFIX) + PREFIX.length));
+  stateOfProcess(basename(nameAsTrash(folder)).slice(TRASH_PREFIX.length));
 
 /** Of a process in another container nothing is known; but it would hold the lock that whoever asks has. */
 function isOwned(folder: string): boolean {

@@ -1,6 +1,6 @@
 import { renameSync, rmdirSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Call } from "../std/call.ts";
 import { errnoOf, PipdError } from "../std/errors.ts";
@@ -14,9 +14,11 @@ import {
   commitJournal,
   createJournalFolder,
   type Expansion,
+  isTrashFolder,
   type Journal,
   orphanedJournals,
   readJournal,
+  retireCommitted,
   trashPath,
   writeExpansion,
   writeJournal,
@@ -280,8 +282,8 @@ export function removeFolders(folders: readonly string[]): void {
 }
 
 /**
- * Repairs what killed processes left in these roots: unfinished transactions are rolled back, finished ones are cleaned up. To be called before
- * each change, with the environment's lock held. One readdir for each root when there is nothing to do.
+ * Repairs what killed processes left in these roots: unfinished transactions are rolled back, finished ones are cleaned up, or at least no
+ * longer look like the change that comes. To be called before each change, with the environment's lock held. One readdir for each root when there is nothing to do.
  *
  * @param trash takes the folders of finished transactions; without it they are deleted before the end
  * @returns one line that says what was rolled back, or undefined.
@@ -294,11 +296,12 @@ export async function recoverTransactions(
 ): Promise<string | undefined> {
   const repaired: string[] = [];
   for (const root of new Set(roots)) {
+    retireCommitted(root);
     for (const folder of orphanedJournals(root)) {
       call.signal.throwIfAborted();
       const journal = repair(folder, root);
       if (journal !== undefined) repaired.push(`${root} (${journal.what})`);
-      if (trash !== undefined && readJournal(folder).kind === "committed") trash(folder);
+      if (trash !== undefined && isTrashFolder(basename(folder))) trash(folder);
       else await discard(folder);
     }
   }

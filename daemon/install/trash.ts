@@ -5,7 +5,14 @@ import type { Chores, Turn } from "../std/chores.ts";
 import { errnoOf } from "../std/errors.ts";
 import { ensurePrivateFolder } from "../std/files.ts";
 import { namesIn } from "../std/read-file.ts";
-import { isTransactionFolder, ownerOfJournal, readJournal } from "./journal.ts";
+import {
+  isTransactionFolder,
+  isTrashFolder,
+  nameAsTrash,
+  ownerOfJournal,
+  readJournal,
+  retireJournal,
+} from "./journal.ts";
 import { discard } from "./transaction.ts";
 
 /** What transactions have moved away, until it is deleted. */
@@ -25,22 +32,25 @@ export interface TrashOptions {
 export function createTrash({ chores, register }: TrashOptions): Trash {
   const noted = new Set<string>();
   const begin = (folder: string, note: string | undefined): void => {
-    noted.add(folder);
-    chores.add(`trash ${folder}`, async (turn) => {
-      if (isOver(folder)) await emptySlowly(folder, turn);
+    const key = nameAsTrash(folder);
+    noted.add(key);
+    chores.add(`trash ${key}`, async (turn) => {
+      if (isOver(folder)) await emptySlowly(retireJournal(folder), turn);
       if (note !== undefined) rmSync(note, { force: true });
-      noted.delete(folder);
+      noted.delete(key);
     });
   };
   return {
     put(folder) {
-      if (!noted.has(folder)) begin(folder, writeNote(register, folder));
+      if (!noted.has(nameAsTrash(folder))) begin(folder, writeNote(register, folder));
     },
     resume() {
-      for (const name of namesIn(register)) {
-        const note = join(register, name);
+      for (const each of namesIn(register)) {
+        const note = join(register, each);
         const folder = readFileSync(note, "utf8");
-        if (isTransactionFolder(basename(folder)) && ownerOfJournal(folder) !== "running") begin(folder, note);
+        const name = basename(folder);
+        if ((isTransactionFolder(name) || isTrashFolder(name)) && ownerOfJournal(folder) !== "running")
+          begin(folder, note);
       }
     },
   };

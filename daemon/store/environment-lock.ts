@@ -61,9 +61,9 @@ export interface EnvironmentLocks {
 /** In the environment's root. */
 const LOCK = ".pipd-lock";
 
-/** The names of what pipd keeps in the root of an environment while it changes it: the lock, and the folders of transactions. */
+/** The names of what pipd keeps in the root of an environment while it changes it: the lock, the folders of transactions, and their trash. */
 export function isOwnEntry(name: string): boolean {
-  return name.startsWith(LOCK) || name.startsWith(".pipd-transaction-");
+  return [LOCK, ".pipd-transaction-", ".pipd-trash-"].some((own) => name.startsWith(own));
 }
 
 /** Between two looks at a lock of another process. */

@@ -138,7 +138,7 @@ function reportBroken(t: TestContext, broken: readonly string[]): void {
 async function verifyRemoval(twins: Twins, names: readonly string[], before: Tree): Promise<void> {
   const { code, stderr } = await twins.pipd(["uninstall", "-y", ...names], TIMEOUT);
   assert.equal(code, 0, stderr);
-  const isTrash = (path: string): boolean => path.startsWith(".pipd-transaction-");
+  const isTrash = (path: string): boolean => /^\.pipd-(transaction|trash)-/.test(path);
   assert.deepEqual(treeDifferences(snapshotTree(twins.root, { ignore: isTrash }), before), [], "nothing is left");
   await becomesEmpty(() => readdirSync(twins.root).filter(isTrash), "the trash is emptied");
   assert.deepEqual(treeDifferences(snapshotTree(twins.root), before), [], "nor is anything when the trash is gone");
