@@ -8,7 +8,8 @@ import { createWheelFetcher } from "./artifacts/fetch.ts";
 import { createProgram } from "./cli/program.ts";
 import { createHttpClient } from "./index/http-client.ts";
 import { createPackageIndex } from "./index/package-index.ts";
-import { encodePage, type PageAnswer, type PageTask } from "./index/simple-index.ts";
+import { type PageAnswer, type ReadPage, readPage } from "./index/page-rows.ts";
+import type { PageTask } from "./index/simple-index.ts";
 import { createCompiler } from "./install/compile.ts";
 import { createTrash } from "./install/trash.ts";
 import { createBackground } from "./operations/background.ts";
@@ -180,13 +181,13 @@ const TIDY_EVERY = 10 * 60_000;
 const LARGE_PAGE = 8_000;
 
 /** Reading large pages would block the event loop; small ones are read where they are. */
-function encodeInThread({ headers, body, url, key }: PageAnswer, pool: WorkerPool): Promise<string> {
+function readInThread({ headers, body, url, key }: PageAnswer, pool: WorkerPool): Promise<ReadPage> {
   const isCoded = headers["content-encoding"] !== undefined;
-  if (body.byteLength < (isCoded ? LARGE_PAGE : LARGE_PAGE * 10)) return encodePage({ headers, body, url, key });
+  if (body.byteLength < (isCoded ? LARGE_PAGE : LARGE_PAGE * 10)) return readPage({ headers, body, url, key });
   // Others may be reading the same answer: the thread gets a copy of its own.
   const own = Uint8Array.from(body);
   const task: PageTask = { kind: "page", isUrgent: true, page: { headers, body: own, url, key } };
-  return pool.run<string>(task, [own.buffer]);
+  return pool.run<ReadPage>(task, [own.buffer]);
 }
 
 interface OpenedCaches extends Caches {
@@ -202,7 +203,7 @@ function openCaches(folder: string, { http, pool, now, storeLimit, spareTrees }:
     cache,
     clock: now,
     partialFolder: join(folder, "partial"),
-    encodePage: (page) => encodeInThread(page, pool),
+    readPage: (page) => readInThread(page, pool),
   });
   const store = createWheelStore({ folder, clock: now });
   const memory = createMetadataMemory();

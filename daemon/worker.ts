@@ -4,10 +4,11 @@
  */
 import { bytesOfText, textOfBytes } from "../protocol/raw-text.ts";
 import { readWheelMetadata, unpackWheel } from "./artifacts/unpack-worker.ts";
-import { encodePage, type PageTask } from "./index/simple-index.ts";
+import { readPage } from "./index/page-rows.ts";
+import type { PageTask } from "./index/simple-index.ts";
 import { linkShard } from "./install/link-shard.ts";
 import { acceptRawPaths } from "./std/raw-paths.ts";
-import { serveTasks } from "./std/worker-pool.ts";
+import { handingOver, serveTasks } from "./std/worker-pool.ts";
 
 acceptRawPaths({ bytesOfText, textOfBytes });
 
@@ -15,5 +16,8 @@ serveTasks({
   unpack: unpackWheel,
   "wheel-metadata": readWheelMetadata,
   link: linkShard,
-  page: ({ page }: PageTask) => encodePage(page),
+  page: async ({ page }: PageTask) => {
+    const read = await readPage(page);
+    return handingOver(read, [read.content.buffer, read.bounds.buffer]);
+  },
 });

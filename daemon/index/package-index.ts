@@ -19,7 +19,7 @@ import { rowsOf } from "./page-rows.ts";
 import type { ProjectFile, ProjectFiles } from "./project-files.ts";
 import { type Downloaded, requestOf } from "./reception.ts";
 import { createRemoteMetadata } from "./remote-metadata.ts";
-import { createSimplePages, digest, type EncodePage, type PageCounts, statusError } from "./simple-index.ts";
+import { createSimplePages, digest, type PageCounts, type ReadPageOf, statusError } from "./simple-index.ts";
 import { createOncePerCall } from "./source-warnings.ts";
 import { createSources, type SourceAnswer } from "./sources.ts";
 import { createTransfers } from "./transfers.ts";
@@ -78,8 +78,8 @@ export interface PackageIndexParts {
   readonly partialFolder: string;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Turns a page into the text that is kept of it: `encodePage`, here or in a thread. */
-  readonly encodePage: EncodePage;
+  /** Reads a page: `readPage`, here or in a thread. */
+  readonly readPage: ReadPageOf;
 }
 
 /** Texts of METADATA in memory, in characters over all. */
@@ -95,9 +95,9 @@ interface Merged {
   readonly project: ProjectFiles;
 }
 
-export function createPackageIndex({ http, cache, partialFolder, clock, encodePage }: PackageIndexParts): PackageIndex {
+export function createPackageIndex({ http, cache, partialFolder, clock, readPage }: PackageIndexParts): PackageIndex {
   const once = createOncePerCall();
-  const pages = createSimplePages(http, cache, clock, encodePage);
+  const pages = createSimplePages(http, cache, clock, readPage);
   const sourcesAsked = createSources(pages, createLocalPages(clock), once);
   const transfers = createTransfers(http, partialFolder, clock);
   const remote = createRemoteMetadata(http, transfers);

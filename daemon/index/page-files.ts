@@ -1,4 +1,5 @@
 import { isWheelFilename, parseSdistFilename, parseWheelFilename, type WheelFilename } from "../standards/filename.ts";
+import type { IndexFile } from "../standards/index-page.ts";
 import type { NormalizedName } from "../standards/name.ts";
 import { tryParseVersion, type Version } from "../standards/version.ts";
 import type { PageRows, RowVersions } from "./page-rows.ts";
@@ -122,6 +123,7 @@ class PageFile implements ProjectFile {
   readonly version: Version;
   readonly #page: Page;
   readonly #row: number;
+  #file: IndexFile | undefined;
   #wheel: WheelFilename | undefined;
   #parsed = false;
 
@@ -134,8 +136,12 @@ class PageFile implements ProjectFile {
   get key(): NormalizedName {
     return this.#page.key;
   }
+  get #entry(): IndexFile {
+    this.#file ??= this.#page.rows.fileOf(this.#row);
+    return this.#file;
+  }
   get filename(): string {
-    return this.#page.rows.nameOf(this.#row);
+    return this.#entry.filename;
   }
   get wheel(): WheelFilename | undefined {
     if (!this.#parsed) {
@@ -148,26 +154,26 @@ class PageFile implements ProjectFile {
     return !isWheelFilename(this.filename);
   }
   get url(): string {
-    return this.#page.rows.urlOf(this.#row);
+    return this.#entry.url;
   }
   get hashes(): Readonly<Record<string, string>> {
-    return this.#page.rows.hashesOf(this.#row);
+    return this.#entry.hashes;
   }
   // The optional fields are told apart from absent ones by their value alone.
   get requiresPython(): string {
-    return this.#page.rows.requiresPythonOf(this.#row) as string;
+    return this.#entry.requiresPython as string;
   }
   get size(): number {
-    return this.#page.rows.sizeOf(this.#row) as number;
+    return this.#entry.size as number;
   }
   get uploadTime(): string {
-    return this.#page.rows.uploadTimeOf(this.#row) as string;
+    return this.#entry.uploadTime as string;
   }
   get yanked(): false | string {
-    return this.#page.rows.yankedOf(this.#row);
+    return this.#entry.yanked;
   }
   get coreMetadata(): boolean | string {
-    return this.#page.rows.coreMetadataOf(this.#row);
+    return this.#entry.coreMetadata;
   }
   get origin(): string {
     return this.#page.origin;

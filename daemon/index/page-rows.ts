@@ -1,22 +1,23 @@
-import type { IndexFile } from "../standards/index-page.ts";
-import type { FileSink } from "../standards/index-page-scan.ts";
+import { isAscii } from "node:buffer";
+import { fileOfJson, type IndexFile, parseJsonPage } from "../standards/index-page.ts";
+import { type EntrySink, scanJsonPage } from "../standards/index-page-scan.ts";
+import { InvalidText } from "../standards/invalid-text.ts";
 import type { NormalizedName } from "../standards/name.ts";
-import { cellOf, type Packed, pack } from "./packed-column.ts";
+import { PipdError } from "../std/errors.ts";
+import { decode } from "./content-coding.ts";
+import { parseHtmlPage } from "./html-page.ts";
+import { LONGEST_BODY } from "./http-client.ts";
 import { createVersionNames } from "./version-names.ts";
 
-/** What is kept of an index page: the fields of IndexFile by column, without what repeats. A quarter of the JSON page, and ten times as fast to read. */
+/** The files of a page, in its order. What has been read is where each stands: the rest is parsed when it is asked for, and forgotten again. */
 export interface PageRows {
   readonly count: number;
+  /** What they take in memory. */
+  readonly bytes: number;
   /** Which rows belong together, where that is known: for the page of one project. */
   readonly versions: RowVersions | undefined;
   nameOf(row: number): string;
-  urlOf(row: number): string;
-  hashesOf(row: number): Readonly<Record<string, string>>;
-  requiresPythonOf(row: number): string | undefined;
-  sizeOf(row: number): number | undefined;
-  uploadTimeOf(row: number): string | undefined;
-  yankedOf(row: number): false | string;
-  coreMetadataOf(row: number): boolean | string;
+  fileOf(row: number): IndexFile;
 }
 
 /** The versions of the files of one project, as file names spell them. */
@@ -28,166 +29,172 @@ export interface RowVersions {
   readonly runs: readonly number[];
 }
 
-interface Columns {
-  readonly count: number;
-  /** What all URLs begin with that end in a file's name. */
-  readonly prefix: string;
-  readonly names: Packed;
-  /** What lies between the prefix and the file name; `!` and all of the URL where that does not end in the file name. */
-  readonly paths: Packed;
-  /** Hex; "" if there is none. */
-  readonly sha256: Packed;
-  /** All hashes of the rows that have others. */
-  readonly hashes: Readonly<Record<number, Readonly<Record<string, string>>>>;
-  /** The texts that occur, and which of them a row has; "" none. */
-  readonly pythons: readonly string[];
-  readonly python: Packed;
-  /** "" unknown. */
-  readonly sizes: Packed;
-  /** "" unknown. */
-  readonly times: Packed;
-  /** Reasons of the rows that are yanked. */
-  readonly yanked: Readonly<Record<number, string>>;
-  /** "" none, "1" without a hash, else its sha256. */
-  readonly metadata: Packed;
-  readonly versions?: RowVersions | undefined;
+/** What a page is made of, as the server has sent it. Plain values: it can be sent to a thread. */
+export interface PageAnswer {
+  /** Those that say how the body is to be read; names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** Where it was found in the end: links may be relative to that. */
+  readonly url: string;
+  /** The project whose page it is, if it is one's. */
+  readonly key: NormalizedName | undefined;
 }
 
-/** Takes files one after the other, and makes of them the text that {@link decodeRows} reads. */
-export interface RowsEncoder extends FileSink {
-  encode(): string;
+/** A page that has been read. Plain values, too. */
+export interface ReadPage {
+  /** ASCII: JSON texts among others. */
+  readonly content: Uint8Array<ArrayBuffer>;
+  /** For each row where its text begins and ends in the content. */
+  readonly bounds: Uint32Array<ArrayBuffer>;
+  /** The URL to which the entries of a page of JSON are relative; undefined: the texts are of type IndexFile. */
+  readonly base: string | undefined;
+  readonly versions: RowVersions | undefined;
+  /** Of a page with files of many projects, in which every project is looked for. */
+  readonly names: readonly string[] | undefined;
 }
 
-/** `key` is the project whose page it is, if it is one's. */
-export function createRowsEncoder(key: NormalizedName | undefined): RowsEncoder {
-  const names: string[] = [];
-  /** `!` and the whole URL where it does not end in the name. */
-  const folders: string[] = [];
-  const sha256s: string[] = [];
-  const sizes: string[] = [];
-  const times: string[] = [];
-  const metadata: string[] = [];
-  const python: string[] = [];
-  const hashes: Record<number, Readonly<Record<string, string>>> = {};
-  const yanked: Record<number, string> = {};
-  const pythons = new Map([["", ""]]);
-  const versions = key === undefined ? undefined : createVersionNames(key);
+const CONTENT_TYPES =
+  /^(?:application\/vnd\.pypi\.simple\.v1\+(?:json|html)|application\/json|text\/html|application\/xhtml\+xml)\b/i;
 
-  const add: FileSink["add"] = (filename, folder, sha256, requiresPython, size, uploadTime, coreMetadata) => {
-    names.push(filename);
-    folders.push(folder);
-    sha256s.push(sha256);
-    sizes.push(size);
-    times.push(uploadTime);
-    metadata.push(coreMetadata);
-    let known = pythons.get(requiresPython);
-    if (known === undefined) {
-      known = String(pythons.size - 1);
-      pythons.set(requiresPython, known);
+/** Reads a page as far as it has to be. Throws PipdError "invalid-page". */
+export async function readPage(page: PageAnswer): Promise<ReadPage> {
+  const { headers, url, key } = page;
+  const type = headers["content-type"] ?? "text/html";
+  if (!CONTENT_TYPES.test(type)) {
+    throw new PipdError("invalid-page", `${url} is no page of a package index: its content type is ${type}.`, {
+      hint: NO_INDEX_HINT,
+    });
+  }
+  const body = decode(page.body, headers["content-encoding"], url, LONGEST_BODY);
+  try {
+    if (!/json\b/i.test(type)) return readFiles(await parseHtmlPage(textOf(body, type), url), key);
+    return readJson(asciiOf(body, type), url, key) ?? readFiles(parseJsonPage(textOf(body, type), url), key);
+  } catch (error) {
+    if (error instanceof InvalidText) {
+      throw new PipdError("invalid-page", `${url} cannot be read: ${error.message}`, {
+        hint: NO_INDEX_HINT,
+        cause: error,
+      });
     }
-    python.push(known);
-    versions?.add(filename);
-  };
+    throw error;
+  }
+}
 
+/** Undefined if the page has to be read whole. */
+function readJson(
+  content: Uint8Array<ArrayBuffer>,
+  url: string,
+  key: NormalizedName | undefined,
+): ReadPage | undefined {
+  const rows = createRowCollector(key);
+  const text = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString("latin1");
+  return scanJsonPage(text, url, rows.add) ? rows.finish(content, url) : undefined;
+}
+
+function readFiles(files: readonly IndexFile[], key: NormalizedName | undefined): ReadPage {
+  const rows = createRowCollector(key);
+  const texts: string[] = [];
+  let at = 0;
+  for (const file of files) {
+    const text = escapeToAscii(JSON.stringify(file));
+    texts.push(text);
+    rows.add(file.filename, at, at + text.length);
+    at += text.length;
+  }
+  return rows.finish(bytesOfAscii(texts.join("")), undefined);
+}
+
+interface RowCollector {
+  readonly add: EntrySink;
+  readonly finish: (content: Uint8Array<ArrayBuffer>, base: string | undefined) => ReadPage;
+}
+
+function createRowCollector(key: NormalizedName | undefined): RowCollector {
+  const bounds: number[] = [];
+  const names: string[] = [];
+  const versions = key === undefined ? undefined : createVersionNames(key);
   return {
-    add,
-    addFile(file) {
-      const row = names.length;
-      const { filename, url, size, requiresPython = "", uploadTime = "", coreMetadata } = file;
-      const { sha256 = "" } = file.hashes;
-      const isPlain = url.endsWith(`/${filename}`);
-      const folder = isPlain ? url.slice(0, url.length - filename.length) : `!${url}`;
-      const kept = typeof coreMetadata === "string" ? coreMetadata : coreMetadata ? "1" : "";
-      add(filename, folder, sha256, requiresPython, size === undefined ? "" : String(size), uploadTime, kept);
-      if (Object.keys(file.hashes).length > (file.hashes.sha256 === undefined ? 0 : 1)) hashes[row] = file.hashes;
-      if (file.yanked !== false) yanked[row] = file.yanked;
+    add: (filename, start, end) => {
+      bounds.push(start, end);
+      if (versions === undefined) names.push(filename);
+      else versions.add(filename);
     },
-    encode() {
-      const prefix = commonPrefix(folders);
-      const columns: Columns = {
-        count: names.length,
-        prefix,
-        names: pack(names),
-        paths: pack(folders.map((folder) => (folder.startsWith("!") ? folder : folder.slice(prefix.length)))),
-        sha256: pack(sha256s),
-        hashes,
-        pythons: [...pythons.keys()].slice(1),
-        python: pack(python),
-        sizes: pack(sizes),
-        times: pack(times),
-        yanked,
-        metadata: pack(metadata),
-        versions: versions?.finish(),
-      };
-      return JSON.stringify(columns);
-    },
+    finish: (content, base) => ({
+      content,
+      bounds: Uint32Array.from(bounds),
+      base,
+      versions: versions?.finish(),
+      names: versions === undefined ? names : undefined,
+    }),
   };
 }
 
-/** The rows in a text of a {@link RowsEncoder}. Nothing is built per row: a field is put together when it is asked for. */
-export function decodeRows(text: string): PageRows {
-  const columns = JSON.parse(text) as Columns;
-  const { count, prefix, hashes, pythons, yanked, versions } = columns;
-  const cell = (column: Packed) => (row: number) => cellOf(column, row, count);
-  const nameOf = cell(columns.names);
-  const pathOfRow = cell(columns.paths);
-  const sha256Of = cell(columns.sha256);
-  const pythonOf = cell(columns.python);
-  const sizeOf = cell(columns.sizes);
-  const timeOf = cell(columns.times);
-  const metadataOf = cell(columns.metadata);
+/** JSON has a spelling for every character beyond ASCII, so that a position in the text is one in the bytes. */
+const escapeToAscii = (text: string): string =>
+  text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+const bytesOfAscii = (text: string): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(text.length);
+  Buffer.from(bytes.buffer).write(text, "latin1");
+  return bytes;
+};
+
+function asciiOf(body: Uint8Array, type: string): Uint8Array<ArrayBuffer> {
+  const isPlain = ASCII_ALIKE.has(charsetOf(type)) && isAscii(body);
+  // A body may be a part of a larger piece of memory, which would stay with it.
+  return isPlain ? Uint8Array.from(body) : bytesOfAscii(escapeToAscii(textOf(body, type)));
+}
+
+const ASCII_ALIKE: ReadonlySet<string> = new Set(["utf-8", "windows-1252"]);
+
+const textOf = (body: Uint8Array, type: string): string => new TextDecoder(charsetOf(type)).decode(body);
+
+function charsetOf(type: string): string {
+  const label = /charset="?([\w.:-]+)/i.exec(type)?.[1] ?? "utf-8";
+  try {
+    return new TextDecoder(label).encoding;
+  } catch {
+    return "utf-8";
+  }
+}
+
+export const NO_INDEX_HINT =
+  "Check the index URL; a proxy or the log-in page of a network may have answered in place of the index.";
+
+/** The rows of a page that has been read. */
+export function rowsOfPage({ content, bounds, base, versions, names }: ReadPage): PageRows {
+  const buffer = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  const fileOf = (row: number): IndexFile => {
+    const value: unknown = JSON.parse(buffer.toString("latin1", bounds[2 * row], bounds[2 * row + 1]));
+    const file = (
+      base === undefined ? value : fileOfJson(value as Readonly<Record<string, unknown>>, base)
+    ) as IndexFile;
+    return isEmptyHash(file.hashes) ? { ...file, hashes: {} } : file;
+  };
   return {
-    count,
+    count: bounds.length / 2,
+    bytes: content.byteLength + bounds.byteLength,
     versions,
-    nameOf,
-    urlOf(row) {
-      const path = pathOfRow(row);
-      return path.startsWith("!") ? path.slice(1) : `${prefix}${path}${nameOf(row)}`;
-    },
-    hashesOf(row) {
-      const sha256 = sha256Of(row);
-      return hashes[row] ?? (sha256 === "" ? {} : { sha256 });
-    },
-    requiresPythonOf(row) {
-      const at = pythonOf(row);
-      return at === "" ? undefined : pythons[Number(at)];
-    },
-    sizeOf(row) {
-      const size = sizeOf(row);
-      return size === "" ? undefined : Number(size);
-    },
-    uploadTimeOf: (row) => timeOf(row) || undefined,
-    yankedOf: (row) => yanked[row] ?? false,
-    coreMetadataOf(row) {
-      const kept = metadataOf(row);
-      return kept === "1" ? true : kept || false;
-    },
+    nameOf: (row) => names?.[row] ?? fileOf(row).filename,
+    fileOf,
   };
 }
+
+/** An empty hash is none. */
+const isEmptyHash = (hashes: IndexFile["hashes"]): boolean =>
+  hashes["sha256"] === "" && Object.keys(hashes).length === 1;
 
 /** The rows of files that were not on a page of an index, such as a folder's. */
 export function rowsOf(files: readonly IndexFile[]): PageRows {
   const at = (row: number) => files[row] as IndexFile;
   return {
     count: files.length,
+    bytes: files.length * BYTES_OF_FILE,
     versions: undefined,
     nameOf: (row) => at(row).filename,
-    urlOf: (row) => at(row).url,
-    hashesOf: (row) => at(row).hashes,
-    requiresPythonOf: (row) => at(row).requiresPython,
-    sizeOf: (row) => at(row).size,
-    uploadTimeOf: (row) => at(row).uploadTime,
-    yankedOf: (row) => at(row).yanked,
-    coreMetadataOf: (row) => at(row).coreMetadata,
+    fileOf: at,
   };
 }
 
-function commonPrefix(folders: readonly string[]): string {
-  let prefix: string | undefined;
-  for (const folder of folders) {
-    if (folder === prefix || folder.startsWith("!")) continue;
-    prefix ??= folder;
-    while (!folder.startsWith(prefix)) prefix = prefix.slice(0, prefix.lastIndexOf("/", prefix.length - 2) + 1);
-  }
-  return prefix ?? "";
-}
+/** About what an object with its texts takes. */
+const BYTES_OF_FILE = 500;

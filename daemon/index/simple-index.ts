@@ -1,19 +1,16 @@
 import { createHash } from "node:crypto";
 import { isSdistFilename, isWheelFilename } from "../standards/filename.ts";
-import { ACCEPT_HEADER, type IndexFile, parseJsonPage } from "../standards/index-page.ts";
-import { scanJsonPage } from "../standards/index-page-scan.ts";
-import { InvalidText } from "../standards/invalid-text.ts";
+import { ACCEPT_HEADER } from "../standards/index-page.ts";
 import type { NormalizedName } from "../standards/name.ts";
 import { PipdError } from "../std/errors.ts";
 import { createLruMap } from "../std/lru-map.ts";
 import { createSingleFlight } from "../std/single-flight.ts";
-import type { CachedAnswer, CacheRequest, HttpCache, StoredAnswer } from "../store/http-cache.ts";
+import type { CachedAnswer, CachedContent, CacheRequest, HttpCache, StoredAnswer } from "../store/http-cache.ts";
 import { withoutCredentials } from "./auth.ts";
-import { ACCEPT_ENCODING, decode } from "./content-coding.ts";
-import { parseHtmlPage } from "./html-page.ts";
-import { type HttpAnswer, type HttpClient, LONGEST_BODY } from "./http-client.ts";
+import { ACCEPT_ENCODING } from "./content-coding.ts";
+import type { HttpAnswer, HttpClient } from "./http-client.ts";
 import type { NetworkSettings } from "./network-settings.ts";
-import { createRowsEncoder, decodeRows, type PageRows } from "./page-rows.ts";
+import { type PageAnswer, type PageRows, type ReadPage, rowsOfPage } from "./page-rows.ts";
 
 export interface PageRequest {
   /** `http:` or `https:`, with credentials if it has some. */
@@ -29,20 +26,15 @@ export interface PageRequest {
   readonly key: NormalizedName | undefined;
 }
 
-/** What a page is made of, the body as the server has sent it. Plain values: it can be sent to a thread. */
-export interface PageAnswer extends Pick<HttpAnswer, "headers" | "body" | "url"> {
-  readonly key: NormalizedName | undefined;
-}
-
-/** A page to be encoded in a thread. */
+/** A page to be read in a thread. */
 export interface PageTask {
   readonly kind: "page";
   readonly isUrgent: true;
   readonly page: PageAnswer;
 }
 
-/** Turns a page into the text that is kept of it, here or in a thread. */
-export type EncodePage = (page: PageAnswer) => Promise<string>;
+/** Reads a page, here or in a thread. */
+export type ReadPageOf = (page: PageAnswer) => Promise<ReadPage>;
 
 /** Pages of indexes over http, with a cache in memory in front of the one on disk. */
 export interface SimplePages {
@@ -67,12 +59,11 @@ export interface PageCounts {
   readonly misses: number;
 }
 
-/** Rows of pages kept in memory, over all pages. A row takes about 250 bytes. */
-const MOST_ROWS = 400_000;
+/** Pages kept in memory, in bytes over all. */
+export const MOST_PAGE_BYTES = 100e6;
+/** What a page takes beside its rows. */
+const PAGE_BYTES = 2_000;
 const MOST_STAMPS = 20_000;
-const CONTENT_TYPES =
-  /^(?:application\/vnd\.pypi\.simple\.v1\+(?:json|html)|application\/json|text\/html|application\/xhtml\+xml)\b/i;
-
 interface Kept {
   /** Of the content the rows were made of, in the cache. */
   readonly version: number;
@@ -87,10 +78,10 @@ export function createSimplePages(
   http: HttpClient,
   cache: HttpCache,
   clock: () => number,
-  encode: EncodePage,
+  read: ReadPageOf,
 ): SimplePages {
   const flights = createSingleFlight<string, PageRows | undefined>();
-  const memory = createLruMap<Kept>(MOST_ROWS, (kept) => (kept.rows?.count ?? 0) + 10);
+  const memory = createLruMap<Kept>(MOST_PAGE_BYTES, (kept) => (kept.rows?.bytes ?? 0) + PAGE_BYTES);
 
   /** What is known of pages whose rows have left the memory, too. */
   const stamps = createLruMap<Pick<Kept, "version" | "freshUntil">>(MOST_STAMPS);
@@ -109,11 +100,24 @@ export function createSimplePages(
     return rows;
   }
 
+  const rowsIn = async (answer: CachedContent, key: NormalizedName | undefined): Promise<PageRows> =>
+    rowsOfPage(await read({ headers: headersOfBody(answer.headers), body: answer.body, url: answer.url, key }));
+
   /** The rows of a cached answer; the same object as long as its content is the same. */
-  function recall(name: string, { status, version, content }: CachedAnswer, freshFor: number): PageRows | undefined {
+  async function recall(
+    name: string,
+    { status, version, content }: CachedAnswer,
+    freshFor: number,
+    request: PageRequest,
+    signal: AbortSignal,
+  ): Promise<PageRows | undefined> {
     const known = memory.get(name);
-    const rows = known?.version === version ? known.rows : status === 200 ? decodeRows(content()) : undefined;
-    return remember(name, { version, freshFor }, rows);
+    if (known?.version === version) return remember(name, { version, freshFor }, known.rows);
+    if (status !== 200) return remember(name, { version, freshFor }, undefined);
+    const kept = content();
+    if (kept !== undefined) return remember(name, { version, freshFor }, await rowsIn(kept, request.key));
+    cache.forget(digest(name));
+    return load(name, request, signal);
   }
 
   async function load(name: string, request: PageRequest, signal: AbortSignal): Promise<PageRows | undefined> {
@@ -122,20 +126,23 @@ export function createSimplePages(
     const known = request.cacheDisabled ? undefined : cache.find(asked);
     if (known?.fresh && !request.refresh) {
       counts.hits += 1;
-      return recall(name, known.answer, known.freshFor);
+      return recall(name, known.answer, known.freshFor, request, signal);
     }
     const headers = { ...HEADERS, ...(request.refresh ? { "cache-control": "max-age=0" } : {}), ...known?.conditions };
     const answer = await http.get({ url, location, network, headers, asSent: true }, signal);
     if (answer.status === 304 && known !== undefined) {
       counts.revalidated += 1;
-      return recall(name, known.answer, cache.refresh(asked, answer));
+      return recall(name, known.answer, cache.refresh(asked, answer), request, signal);
     }
     counts.misses += 1;
-    const content = await contentOf({ ...answer, key: request.key }, encode);
-    const rows = answer.status === 200 ? decodeRows(content) : undefined;
+    const isGone = answer.status === 404 || answer.status === 410;
+    if (answer.status !== 200 && !isGone) throw statusError(answer);
+    const rows = isGone ? undefined : await rowsIn(answer, request.key);
     // A page without files may be anything that came in the index's place, the log-in page of a network for one.
     const isKept = !request.cacheDisabled && (rows === undefined || hasDistribution(rows));
-    const stored = !isKept ? undefined : cache.store(asked, answer, content);
+    const { body, url: foundAt } = answer;
+    const content = { headers: headersOfBody(answer.headers), body: isGone ? NO_BYTES : body, url: foundAt };
+    const stored = isKept ? cache.store(asked, answer, content) : undefined;
     if (stored !== undefined) return remember(name, stored, rows);
     // Another page than the one that is known, and none to be kept: that one is over.
     if (!request.cacheDisabled) {
@@ -179,55 +186,20 @@ export function createSimplePages(
 
 const HEADERS = { accept: ACCEPT_HEADER, "accept-encoding": ACCEPT_ENCODING };
 
+const NO_BYTES = new Uint8Array(0);
+
+/** The headers that say how a body is to be read. */
+const headersOfBody = (headers: HttpAnswer["headers"]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    ["content-type", "content-encoding"].flatMap((name) => {
+      const value = headers[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+
 /** What an answer is remembered by on disk: the credentials it depends on must not lie there. */
 export function digest(text: string): string {
   return createHash("sha256").update(text).digest("base64url");
-}
-
-/** The rows of a page as text; "" if there is no page. */
-async function contentOf(answer: HttpAnswer & PageAnswer, encode: EncodePage): Promise<string> {
-  if (answer.status === 404 || answer.status === 410) {
-    return "";
-  }
-  if (answer.status !== 200) {
-    throw statusError(answer);
-  }
-  return encode(answer);
-}
-
-/** A page as the text that is kept of it (`decodeRows` reads it). Throws PipdError "invalid-page". */
-export async function encodePage(page: PageAnswer): Promise<string> {
-  const { headers, url, key } = page;
-  const type = headers["content-type"] ?? "text/html";
-  if (!CONTENT_TYPES.test(type)) {
-    throw new PipdError("invalid-page", `${url} is no page of a package index: its content type is ${type}.`, {
-      hint: NO_INDEX_HINT,
-    });
-  }
-  const body = decode(page.body, headers["content-encoding"], url, LONGEST_BODY);
-  const text = new TextDecoder(charsetOf(type)).decode(body);
-  try {
-    return /json\b/i.test(type) ? encodeJson(text, url, key) : encodeFiles(await parseHtmlPage(text, url), key);
-  } catch (error) {
-    if (error instanceof InvalidText) {
-      throw new PipdError("invalid-page", `${url} cannot be read: ${error.message}`, {
-        hint: NO_INDEX_HINT,
-        cause: error,
-      });
-    }
-    throw error;
-  }
-}
-
-function encodeJson(text: string, url: string, key: NormalizedName | undefined): string {
-  const encoder = createRowsEncoder(key);
-  return scanJsonPage(text, url, encoder) ? encoder.encode() : encodeFiles(parseJsonPage(text, url), key);
-}
-
-function encodeFiles(files: readonly IndexFile[], key: NormalizedName | undefined): string {
-  const encoder = createRowsEncoder(key);
-  for (const file of files) encoder.addFile(file);
-  return encoder.encode();
 }
 
 /** The PipdError "http-status" for an answer that is of no use. */
@@ -256,16 +228,4 @@ function hasDistribution(rows: PageRows): boolean {
   if (rows.versions !== undefined && rows.versions.texts.length > 0) return true;
   for (let row = 0; row < rows.count; row++) if (isDistribution(rows.nameOf(row))) return true;
   return false;
-}
-
-const NO_INDEX_HINT =
-  "Check the index URL; a proxy or the log-in page of a network may have answered in place of the index.";
-
-function charsetOf(type: string): string {
-  const label = /charset="?([\w.:-]+)/i.exec(type)?.[1] ?? "utf-8";
-  try {
-    return new TextDecoder(label).encoding;
-  } catch {
-    return "utf-8";
-  }
 }

@@ -1,72 +1,49 @@
 /**
- * A second reader of the JSON form of a page, for speed: pages of 10,000 files are common, and building an object for each of them to take it apart
- * again costs five times what this takes. The entries of a page look alike, so that what lies between their values need only be compared. What is not
- * plain is left to `parseJsonPage`, which says what is right.
+ * A second reader of the JSON form of a page, for speed: pages of 10,000 files are common, and a resolution looks at a handful of them. Here is only
+ * found where each entry stands and what its file is called; the entry itself is parsed when somebody wants it. What is not as an index writes it is
+ * left to `parseJsonPage`, which says what is right.
  */
-import { checkInterfaceVersion, fileOfJson, type IndexFile, plainFolder } from "./index-page.ts";
+import { checkInterfaceVersion, fileOfJson } from "./index-page.ts";
 import {
   CLOSE,
   CLOSE_LIST,
   COMMA,
   type EntryShape,
   entryShape,
-  FIELDS,
   OPEN,
   OPEN_LIST,
   QUOTE,
-  readEntry,
   skipSpace,
   skipValue,
+  textEnd,
   valueStart,
 } from "./json-shape.ts";
 
-/** Takes the files of a page in their order. */
-export interface FileSink {
-  /**
-   * A file whose URL is `folder` and its name, with no other hash than this, which is not yanked; none of the texts has a `|`. "" stands for what is not
-   * there, and in `coreMetadata` "1" for metadata without a hash.
-   */
-  add(
-    filename: string,
-    folder: string,
-    sha256: string,
-    requiresPython: string,
-    size: string,
-    uploadTime: string,
-    coreMetadata: string,
-  ): void;
-  /** Any other file. */
-  addFile(file: IndexFile): void;
-}
+/** Takes the files of a page in their order: the name, and where the entry begins and ends in the text. */
+export type EntrySink = (filename: string, start: number, end: number) => void;
 
-/** Ways in which entries of one page differ: with and without Requires-Python, for one. */
+/** Ways in which entries of one page differ: with and without a hash of the metadata, for one. */
 const MOST_SHAPES = 8;
-/** What a page without escapes, line breaks and bars has none of. */
-const UNUSUAL = ["\\", "\n", "\r", "\t", "|"];
 
 /**
- * Gives the files of a page to `sink`, the same as `parseJsonPage` would. False if the text is not as plain as an index writes it, or no JSON: what the
- * sink has then is worth nothing. Throws InvalidText for an interface version above 1.
+ * Gives the files of a page to `sink`, the same as `parseJsonPage` finds: `fileOfJson` of each entry is that file. False if the text is not as plain as
+ * an index writes it, or no JSON: what the sink has then is worth nothing. Throws InvalidText for an interface version above 1.
  */
-export function scanJsonPage(text: string, pageUrl: string, sink: FileSink): boolean {
-  if (UNUSUAL.some((character) => text.includes(character))) return false;
+export function scanJsonPage(text: string, pageUrl: string, sink: EntrySink): boolean {
   let at = skipSpace(text, 0);
   if (text.charCodeAt(at) !== OPEN) return false;
   let hasFiles = false;
   for (at = skipSpace(text, at + 1); ; at = skipSpace(text, at + 1)) {
     if (text.charCodeAt(at) !== QUOTE) return false;
-    const keyEnd = text.indexOf('"', at + 1);
+    const keyEnd = textEnd(text, at);
     const key = text.slice(at + 1, keyEnd);
     const start = valueStart(text, keyEnd);
-    if (start < 0) return false;
+    if (start < 0 || key.includes("\\")) return false;
     if (key === "files") {
       if (hasFiles || text.charCodeAt(start) !== OPEN_LIST) return false;
       hasFiles = true;
       at = scanFiles(text, start, pageUrl, sink);
-    } else {
-      at = skipValue(text, start);
-      if (at >= 0 && key === "meta") checkMeta(text.slice(start, at));
-    }
+    } else at = checkValue(text, start, key);
     if (at < 0) return false;
     at = skipSpace(text, at);
     if (text.charCodeAt(at) === CLOSE) return skipSpace(text, at + 1) === text.length;
@@ -74,33 +51,33 @@ export function scanJsonPage(text: string, pageUrl: string, sink: FileSink): boo
   }
 }
 
-function checkMeta(text: string): void {
-  const meta = JSON.parse(text) as Readonly<Record<string, unknown>> | null;
-  const version = meta?.["api-version"];
-  if (typeof version === "string" || typeof version === "number") checkInterfaceVersion(String(version));
+/** Steps over a value beside the files; -1 if it is none. */
+function checkValue(text: string, start: number, key: string): number {
+  const end = skipValue(text, start);
+  const value = end < 0 ? undefined : parsed(text.slice(start, end));
+  if (value === undefined) return -1;
+  if (key === "meta") {
+    const version = (value as Readonly<Record<string, unknown>> | null)?.["api-version"];
+    if (typeof version === "string" || typeof version === "number") checkInterfaceVersion(String(version));
+  }
+  return end;
 }
 
 /** From the bracket of the list on; gives the position behind it, or -1. */
-function scanFiles(text: string, start: number, pageUrl: string, sink: FileSink): number {
+function scanFiles(text: string, start: number, pageUrl: string, sink: EntrySink): number {
   let at = skipSpace(text, start + 1);
   if (text.charCodeAt(at) === CLOSE_LIST) return at + 1;
-  const give = createGiver(pageUrl, sink);
-  const values = FIELDS.map(() => "");
   const shapes: EntryShape[] = [];
   for (;;) {
-    let end = -1;
-    for (let known = 0; known < shapes.length && end < 0; known++) {
-      end = readEntry(text, at, shapes[known] as EntryShape, values);
-      if (end >= 0 && known > 0) shapes.unshift(...shapes.splice(known, 1));
-    }
-    if (end < 0 || !give(values)) {
+    let end = readByShape(text, at, shapes, sink);
+    if (end < 0) {
       end = text.charCodeAt(at) === OPEN ? skipValue(text, at) : -1;
-      if (end < 0) return -1;
-      const entry = JSON.parse(text.slice(at, end)) as Readonly<Record<string, unknown>>;
-      const shape = entryShape(text.slice(at, end), entry);
+      const entry = end < 0 ? undefined : parsed(text.slice(at, end));
+      if (entry === undefined) return -1;
+      const shape = entryShape(text.slice(at, end));
       if (shape !== undefined) shapes.splice(0, shapes.length < MOST_SHAPES ? 0 : MOST_SHAPES, shape);
-      const file = fileOfJson(entry, pageUrl);
-      if (file !== undefined) sink.addFile(file);
+      const file = fileOfJson(entry as Readonly<Record<string, unknown>>, pageUrl);
+      if (file !== undefined) sink(file.filename, at, end);
     }
     at = skipSpace(text, end);
     if (text.charCodeAt(at) === CLOSE_LIST) return at + 1;
@@ -109,21 +86,25 @@ function scanFiles(text: string, start: number, pageUrl: string, sink: FileSink)
   }
 }
 
-const PLAIN_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.~-]*$/;
+/** The entry at `at`, if it looks like one that was there before, which is moved to the front; gives the position behind it, or -1. */
+function readByShape(text: string, at: number, shapes: EntryShape[], sink: EntrySink): number {
+  for (let known = 0; known < shapes.length; known++) {
+    const { pattern } = shapes[known] as EntryShape;
+    pattern.lastIndex = at;
+    const filename = pattern.exec(text)?.[1];
+    if (filename === undefined) continue;
+    if (known > 0) shapes.unshift(...shapes.splice(known, 1));
+    sink(filename, at, pattern.lastIndex);
+    return pattern.lastIndex;
+  }
+  return -1;
+}
 
-/** Gives values in the order of FIELDS to the sink; false where the link is not plain. */
-function createGiver(pageUrl: string, sink: FileSink): (values: readonly string[]) => boolean {
-  // Where the last link led: often it is the same for all of a page.
-  let folder = "";
-  let resolved: string | undefined;
-  return ([filename = "", url = "", sha256 = "", requiresPython = "", size = "", time = "", metadata = ""]) => {
-    if (!url.endsWith(filename) || !PLAIN_NAME.test(filename)) return false;
-    if (resolved === undefined || url.length !== folder.length + filename.length || !url.startsWith(folder)) {
-      folder = url.slice(0, url.length - filename.length);
-      resolved = plainFolder(folder, pageUrl);
-      if (resolved === undefined) return false;
-    }
-    sink.add(filename, resolved, sha256, requiresPython, size, time, metadata);
-    return true;
-  };
+/** The value of a text; undefined if it is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -166,18 +166,6 @@ function joinAndQuote(base: string, reference: string): string {
   return lastSteps.folder + reference.slice(steps.length);
 }
 
-/** "https://host/folder/": nothing that needs quoting, no steps. */
-const PLAIN_FOLDER = /^https?:\/\/[a-z0-9.:-]+\/(?:[A-Za-z0-9_][A-Za-z0-9_.~-]*\/)*$/;
-const PLAIN_STEPS = /^(?:\.\.\/)*(?:[A-Za-z0-9_][A-Za-z0-9_.~-]*\/)*$/;
-
-/** Where the folder of a link leads if the link goes on with a name that needs no quoting either; undefined where that is not so simple. */
-export function plainFolder(folder: string, pageUrl: string): string | undefined {
-  if (PLAIN_FOLDER.test(folder)) return folder;
-  if (folder === "" || !PLAIN_STEPS.test(folder)) return undefined;
-  const url = joinAndQuote(pageUrl, `${folder}x`).slice(0, -1);
-  return url.endsWith("/") ? url : undefined;
-}
-
 /** The last part of a URL's path, decoded; what a decoded slash separates counts as folders. */
 function fileNameOf(url: string): string {
   const path = unquote(splitUrl(url).path).replace(/\/+$/, "");

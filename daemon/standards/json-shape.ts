@@ -1,29 +1,4 @@
-/** JSON without escapes: steps over values, and learns how the entries of a list look so that the next one is read by comparing. */
-
-/** The fields of a file on an index page that are read by shape, by where they stand in its entry. */
-export const FIELDS = [
-  "filename",
-  "url",
-  "hashes.sha256",
-  "requires-python",
-  "size",
-  "upload-time",
-  "core-metadata.sha256",
-] as const;
-
-/** What an entry consists of: the same text between values that differ. */
-export interface EntryShape {
-  readonly parts: readonly {
-    /** What comes before the value. */
-    readonly before: string;
-    readonly isNumber: boolean;
-    /** Which of FIELDS it is; -1 for none. */
-    readonly field: number;
-  }[];
-  readonly after: string;
-  /** What the fields are that have no value of their own, in the order of FIELDS. */
-  readonly constants: readonly string[];
-}
+/** JSON in its text: steps over values, and learns how the entries of a list look so that the next one is checked by one regular expression. */
 
 /** The code of `"`. */
 export const QUOTE = 0x22;
@@ -32,6 +7,7 @@ export const COMMA = 0x2c;
 const COLON = 0x3a;
 /** The code of `[`. */
 export const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
 /** The code of `]`. */
 export const CLOSE_LIST = 0x5d;
 /** The code of `{`. */
@@ -41,109 +17,81 @@ export const CLOSE = 0x7d;
 /** Nothing an index sends is nested more deeply. */
 const DEEPEST = 16;
 
-type JsonObject = Readonly<Record<string, unknown>>;
+/** A file name that no URL has to quote. */
+const NAME = "[A-Za-z0-9_][A-Za-z0-9_.~-]*";
+/** What a text consists of that has no escapes. */
+const PLAIN = String.raw`[^"\\\x00-\x1f]*`;
+/** Ends in a slash, without query and fragment. */
+const FOLDER = String.raw`(?:[^"\\\x00-\x1f#?]*/)?`;
+/** One pattern for values of any kind: the same field has text in one entry, and null in the next. */
+const SCALAR = String.raw`(?:"${PLAIN}"|-?(?:0|[1-9]\d{0,14})|true|false|null)`;
 
-/** The shape of an entry, whose value is given, too; undefined if its files have to be read one by one. */
-export function entryShape(text: string, entry: JsonObject): EntryShape | undefined {
-  if (!isPlain(entry)) return undefined;
-  const leaves: Leaf[] = [];
-  collectLeaves(text, 0, "", leaves);
-  const parts: EntryShape["parts"][number][] = [];
-  let last = 0;
-  for (const { start, end, path, isNumber } of leaves) {
-    parts.push({ before: text.slice(last, start), isNumber, field: (FIELDS as readonly string[]).indexOf(path) });
-    last = end;
-  }
-  const paths = leaves.map(({ path }) => path);
-  if (new Set(paths).size < paths.length) return undefined;
-  const constants = FIELDS.map((field) =>
-    field === "core-metadata.sha256" && entry["core-metadata"] === true ? "1" : "",
-  );
-  return { parts, after: text.slice(last), constants };
+/** Entries of an index page that have the same fields in the same order, as the index writes them. */
+export interface EntryShape {
+  /**
+   * Matches, at its `lastIndex`, a valid entry of this shape whose URL ends in its `filename`, which is the first group and has no character that is
+   * quoted in URLs.
+   */
+  readonly pattern: RegExp;
 }
 
-/** An entry whose fields are what they mostly are: others mean something that depends on their values. */
-function isPlain(entry: JsonObject): boolean {
-  const { filename, url, hashes, size, yanked } = entry;
-  const isTextOrNothing = (value: unknown): boolean => typeof value === "string" || (value ?? null) === null;
-  const core = entry["core-metadata"];
-  return (
-    typeof filename === "string" &&
-    typeof url === "string" &&
-    (hashes === undefined || isHash(hashes)) &&
-    isTextOrNothing(entry["requires-python"]) &&
-    isTextOrNothing(entry["upload-time"]) &&
-    ((size ?? null) === null || Number.isSafeInteger(size)) &&
-    (yanked === undefined || yanked === false) &&
-    // The old name counts only where the new one is not there.
-    (typeof core === "boolean" || isHash(core) || ((core ?? null) === null && !("dist-info-metadata" in entry)))
-  );
+/** The shape of an entry of `files`, valid JSON; undefined if such entries have to be looked at one by one. */
+export function entryShape(entry: string): EntryShape | undefined {
+  if (entry.includes("\\")) return undefined;
+  const found = { pattern: "", last: 0, seen: [] as string[] };
+  takeMembers(entry, 0, found, 0);
+  found.pattern += escaped(entry.slice(found.last));
+  const { seen } = found;
+  if (seen.length !== 2 || seen[0] === seen[1]) return undefined;
+  const known = shapes.get(found.pattern) ?? { pattern: new RegExp(found.pattern, "y") };
+  if (shapes.size >= MOST_SHAPES) shapes.clear();
+  shapes.set(found.pattern, known);
+  known.pattern.lastIndex = 0;
+  return known.pattern.test(entry) ? known : undefined;
 }
 
-/** `{ "sha256": "..." }` and no other. */
-function isHash(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const [first, ...others] = Object.entries(value);
-  return others.length === 0 && first?.[0] === "sha256" && typeof first[1] === "string" && first[1] !== "";
-}
+/** By their pattern: the pages of an index look alike, and compiling a pattern takes as long as reading a small page. */
+const shapes = new Map<string, EntryShape>();
+const MOST_SHAPES = 100;
 
-/**
- * Reads the entry at `at` into `values`, in the order of FIELDS, if it has this shape; gives the position behind it, or -1.
- */
-export function readEntry(text: string, at: number, shape: EntryShape, values: string[]): number {
-  const { parts, after, constants } = shape;
-  let position = at;
-  for (let index = 0; index < constants.length; index++) values[index] = constants[index] as string;
-  for (let index = 0; index < parts.length; index++) {
-    const { before, isNumber, field } = parts[index] as EntryShape["parts"][number];
-    if (!text.startsWith(before, position)) return -1;
-    const start = position + before.length;
-    const end = isNumber ? digitsEnd(text, start) : text.indexOf('"', start);
-    // An empty hash is none, and stands for something else.
-    if (end < start || (end === start && field >= 0 && (FIELDS[field] as string).endsWith("sha256"))) return -1;
-    if (field >= 0) values[field] = text.slice(start, end);
-    position = end;
-  }
-  return text.startsWith(after, position) ? position + after.length : -1;
-}
-
-/** Where a whole number of up to 15 digits ends; -1 where there is none. */
-function digitsEnd(text: string, start: number): number {
-  let at = start;
-  while (text.charCodeAt(at) >= 0x30 && text.charCodeAt(at) <= 0x39) at += 1;
-  const isNumber = at > start && at - start <= 15 && (at - start === 1 || text.charCodeAt(start) !== 0x30);
-  return isNumber ? at : -1;
-}
-
-interface Leaf {
-  readonly path: string;
-  /** Of a text: what stands between the quotes. */
-  readonly start: number;
-  readonly end: number;
-  readonly isNumber: boolean;
-}
-
-/** The texts and whole numbers in the valid object at `at`, those in lists left out; gives the position behind it. */
-function collectLeaves(text: string, at: number, prefix: string, leaves: Leaf[]): number {
+/** Adds the members of the object at `at` to the pattern; gives the position behind it. Of `filename` and `url` at any depth is kept that they were seen. */
+function takeMembers(
+  text: string,
+  at: number,
+  found: { pattern: string; last: number; readonly seen: string[] },
+  depth: number,
+): number {
   let position = skipSpace(text, at + 1);
   while (text.charCodeAt(position) === QUOTE) {
     const keyEnd = text.indexOf('"', position + 1);
-    const path = `${prefix}${text.slice(position + 1, keyEnd)}`;
+    const key = text.slice(position + 1, keyEnd);
     const start = valueStart(text, keyEnd);
     const end = skipValue(text, start);
     const first = text.charCodeAt(start);
-    if (first === OPEN) collectLeaves(text, start, `${path}.`, leaves);
-    else if (first === QUOTE) leaves.push({ path, start: start + 1, end: end - 1, isNumber: false });
-    else if (digitsEnd(text, start) === end) leaves.push({ path, start, end, isNumber: true });
+    const isWanted = key === "filename" || key === "url";
+    if (first === OPEN) takeMembers(text, start, found, depth + 1);
+    else if (first !== OPEN_LIST) {
+      const isSecond = found.seen.length > 0;
+      const value = key === "url" ? `${FOLDER}${isSecond ? "\\1" : `(${NAME})`}` : isSecond ? "\\1" : `(${NAME})`;
+      found.pattern += escaped(text.slice(found.last, start)) + (isWanted && depth === 0 ? `"${value}"` : SCALAR);
+      found.last = end;
+    }
+    if (isWanted) found.seen.push(key);
     position = skipSpace(text, end);
     if (text.charCodeAt(position) === COMMA) position = skipSpace(text, position + 1);
   }
   return position + 1;
 }
 
+const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+
+/** Behind the white space at `start`. */
 export function skipSpace(text: string, start: number): number {
   let at = start;
-  while (text.charCodeAt(at) === 0x20) at += 1;
+  for (let code = text.charCodeAt(at); code <= 0x20; code = text.charCodeAt(at)) {
+    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) break;
+    at += 1;
+  }
   return at;
 }
 
@@ -156,16 +104,26 @@ export function valueStart(text: string, keyEnd: number): number {
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
-/** The position behind the value at `at`, or -1 where there is none. */
+/** The position behind the value at `at`, or -1 where there is none. What texts consist of is not looked at. */
 export function skipValue(text: string, at: number, depth = 0): number {
   const first = text.charCodeAt(at);
-  if (first === QUOTE) return text.indexOf('"', at + 1) + 1 || -1;
+  if (first === QUOTE) return textEnd(text, at) + 1 || -1;
   if (first === OPEN || first === OPEN_LIST) return depth > DEEPEST ? -1 : skipMembers(text, at, depth + 1);
   if (first === 0x74) return text.startsWith("true", at) ? at + 4 : -1;
   if (first === 0x66) return text.startsWith("false", at) ? at + 5 : -1;
   if (first === 0x6e) return text.startsWith("null", at) ? at + 4 : -1;
   NUMBER.lastIndex = at;
   return NUMBER.test(text) ? NUMBER.lastIndex : -1;
+}
+
+/** Where the text ends that begins with the quote at `at`: at the next quote that no backslash escapes; -1 where there is none. */
+export function textEnd(text: string, at: number): number {
+  for (let end = text.indexOf('"', at + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let before = end;
+    while (text.charCodeAt(before - 1) === BACKSLASH) before -= 1;
+    if ((end - before) % 2 === 0) return end;
+  }
+  return -1;
 }
 
 function skipMembers(text: string, start: number, depth: number): number {
@@ -176,7 +134,7 @@ function skipMembers(text: string, start: number, depth: number): number {
   for (; ; at = skipSpace(text, at + 1)) {
     if (isObject) {
       if (text.charCodeAt(at) !== QUOTE) return -1;
-      at = valueStart(text, text.indexOf('"', at + 1));
+      at = valueStart(text, textEnd(text, at));
       if (at < 0) return -1;
     }
     at = skipValue(text, at, depth);

@@ -82,6 +82,14 @@ function fromPortable(error: PortableError): Error {
   return Object.assign(made, { name }, stack && { stack }, code && { code }, syscall && { syscall }, path && { path });
 }
 
+const handedOver = new WeakMap<object, readonly Transferable[]>();
+
+/** A result of a task whose buffers are not copied for the thread that asked for it: they are gone here. */
+export function handingOver<T extends object>(result: T, buffers: readonly ArrayBuffer[]): T {
+  handedOver.set(result, buffers);
+  return result;
+}
+
 /** Answers tasks in a worker thread, one at a time, by the handler of their kind. To be called once by the worker's module. */
 export function serveTasks(handlers: Readonly<Record<string, (task: never) => unknown>>): void {
   const port = parentPort;
@@ -96,8 +104,13 @@ export function serveTasks(handlers: Readonly<Record<string, (task: never) => un
         return { ok: false, error: toPortable(error) };
       }
     };
-    void handle().then((answer) => port.postMessage(answer));
+    void handle().then((answer) => port.postMessage(answer, transferOf(answer)));
   });
+}
+
+function transferOf(answer: Answer): readonly Transferable[] {
+  const value = answer.ok ? answer.value : undefined;
+  return typeof value === "object" && value !== null ? (handedOver.get(value) ?? []) : [];
 }
 
 /** What the functions of one pool share. */

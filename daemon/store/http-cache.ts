@@ -7,8 +7,16 @@ export interface CachedAnswer {
   readonly status: number;
   /** Another one whenever the content is stored anew: what was made of the content may be kept as long as it stays the same. */
   readonly version: number;
-  /** Reads the content from the disk: what the caller made of the body. */
-  readonly content: () => string;
+  /** Reads the content from the disk; undefined if it is gone. */
+  readonly content: () => CachedContent | undefined;
+}
+
+/** An answer's body as it was sent, and what is needed to read it. */
+export interface CachedContent {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** Where it came from in the end, without credentials. */
+  readonly url: string;
 }
 
 /** What the cache says to a request. */
@@ -48,7 +56,7 @@ export interface HttpCache {
   /** Undefined if nothing usable is known. */
   find(request: CacheRequest): CacheLookup | undefined;
   /** Keeps an answer, if it may be kept; undefined if not. */
-  store(request: CacheRequest, response: CacheResponse, content: string): StoredAnswer | undefined;
+  store(request: CacheRequest, response: CacheResponse, content: CachedContent): StoredAnswer | undefined;
   /** The server has confirmed what {@link find} gave (304): it is as fresh as the server says now; gives for how long, in
    * milliseconds. */
   refresh(request: CacheRequest, response: CacheResponse): number;
@@ -80,6 +88,12 @@ const MIGRATIONS = [
    CREATE TABLE text (key TEXT NOT NULL UNIQUE, content TEXT NOT NULL);`,
   // Rows of pages have other columns now.
   "DELETE FROM page",
+  // Bodies are kept as they were sent.
+  `DROP TABLE page;
+   CREATE TABLE page (
+     key TEXT NOT NULL UNIQUE, status INTEGER NOT NULL, version INTEGER NOT NULL, used INTEGER NOT NULL, policy TEXT NOT NULL,
+     head TEXT NOT NULL, body BLOB NOT NULL
+   );`,
 ];
 
 /** Rows that nobody asked for that long are dropped when the database is opened, in milliseconds. */
@@ -97,7 +111,7 @@ interface PageRow {
 
 interface WaitingPage extends PageRow {
   readonly key: string;
-  readonly content: string;
+  readonly content: CachedContent;
 }
 
 interface WaitingText {
@@ -134,9 +148,14 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
       | PageRow
       | undefined);
 
-  const contentOf = (key: string) =>
-    waitingPage(key)?.content ??
-    ((use((sql) => statement(sql, "SELECT content FROM page WHERE key = ?").pluck().get(key)) ?? "") as string);
+  const contentOf = (key: string): CachedContent | undefined => {
+    const page = waitingPage(key);
+    if (page !== undefined) return page.content;
+    const row = use((sql) => statement(sql, "SELECT head, body FROM page WHERE key = ?").get(key)) as
+      | { readonly head: string; readonly body: Uint8Array }
+      | undefined;
+    return row && { ...(JSON.parse(row.head) as Pick<CachedContent, "headers" | "url">), body: row.body };
+  };
 
   const forget = (key: string): void => {
     waiting.delete(pageName(key));
@@ -178,7 +197,7 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
         policy: JSON.stringify(policy.toObject()),
         content,
       };
-      waiting.put(pageName(request.key), row, content.length);
+      waiting.put(pageName(request.key), row, content.body.byteLength);
       return { version, freshFor: Math.max(0, policy.timeToLive()) };
     },
     refresh(request, response) {
@@ -192,7 +211,8 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
       const policy = policyOf(request, { status: row.status, headers: { ...kept, ...relevant(response.headers) } });
       const text = JSON.stringify(policy.toObject());
       const page = waitingPage(request.key);
-      if (page !== undefined) waiting.put(pageName(request.key), { ...page, policy: text }, page.content.length);
+      if (page !== undefined)
+        waiting.put(pageName(request.key), { ...page, policy: text }, page.content.body.byteLength);
       else use((sql) => statement(sql, "UPDATE page SET policy = ? WHERE key = ?").run(text, request.key));
       return Math.max(0, policy.timeToLive());
     },
@@ -233,14 +253,9 @@ function writeRow(sql: Connection, row: WaitingPage | WaitingText): void {
   if ("text" in row) statement(sql, "INSERT OR REPLACE INTO text VALUES (?, ?)").run(row.key, row.text);
   else {
     const { key, status, version, used, policy, content } = row;
-    statement(sql, "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?)").run(
-      key,
-      status,
-      version,
-      used,
-      policy,
-      content,
-    );
+    const { body, ...head } = content;
+    const insert = statement(sql, "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?)");
+    insert.run(key, status, version, used, policy, JSON.stringify(head), body);
   }
 }
 

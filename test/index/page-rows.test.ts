@@ -3,17 +3,16 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { networkSettingsOf } from "../../daemon/index/network-settings.ts";
 import { filesOfPage } from "../../daemon/index/page-files.ts";
-import { decodeRows } from "../../daemon/index/page-rows.ts";
-import { encodePage } from "../../daemon/index/simple-index.ts";
-import { parseJsonPage } from "../../daemon/standards/index-page.ts";
+import { type PageRows, type ReadPage, readPage, rowsOfPage } from "../../daemon/index/page-rows.ts";
+import { type IndexFile, parseJsonPage } from "../../daemon/standards/index-page.ts";
 import { type NormalizedName, normalizeName } from "../../daemon/standards/name.ts";
 import { seededRandom } from "../harness/seeded-random.ts";
 
 const URL_OF_PAGE = "https://i.example/simple/foo-bar/";
 const KEY = normalizeName("foo-bar");
 
-const encode = (text: string, key: NormalizedName | undefined = KEY): Promise<string> =>
-  encodePage({
+const read = (text: string, key: NormalizedName | undefined = KEY): Promise<ReadPage> =>
+  readPage({
     headers: { "content-type": "application/vnd.pypi.simple.v1+json", "content-encoding": "gzip" },
     body: gzipSync(text),
     url: URL_OF_PAGE,
@@ -31,6 +30,7 @@ function entryOf(random: () => number): Record<string, unknown> {
     `Foo.Bar-${version}.zip`,
     `other-${version}-py3-none-any.whl`,
     "foo_bar-x-py3-none-any.whl",
+    `foo_bar-${version}-py3-none-ä.whl`,
     `foo bar-${version}.tar.gz`,
     "foo-bar",
   );
@@ -62,7 +62,7 @@ function entryOf(random: () => number): Record<string, unknown> {
     ...maybe("requires-python", ">=3.8", ">=3.8,<4", null, "", 3),
     ...maybe("size", 1, 12_345, 0, -1, 1.5, 1e21, null),
     ...maybe("upload-time", "2026-01-01T00:00:00.000000Z", "2026-01-01T00:00:00Z", "", null),
-    ...maybe("yanked", false, false, false, true, "", "broken"),
+    ...maybe("yanked", false, false, false, true, "", "broken", '"broken" \\', "zerstört \u{1f4a5}"),
     ...maybe("core-metadata", true, false, { sha256: hash }, {}, null),
     ...maybe("dist-info-metadata", true, false, { sha256: hash }),
     ...maybe("provenance", null, "https://i.example/p", { deep: [1, { x: [] }] }),
@@ -91,37 +91,35 @@ test("a page is kept as it is parsed, whichever way it is read", async () => {
   for (let round = 0; round < 40; round++) {
     const text = pageOf(random);
     const where = `round ${round}: ${text}`;
-    const content = await encode(text);
-    // An escape makes the whole page one that is parsed the slow way.
-    assert.equal(content, await encode(text.replace("{", '{"\\u0041": 1, ')), where);
-    const rows = decodeRows(content);
+    const page = await read(text);
+    const rows = rowsOfPage(page);
+    // A list of files beside the one with the files makes the whole page one that is parsed.
+    const whole = await read(text.replace("{", '{"files": [], '));
+    assert.equal(whole.base, undefined, where);
     const expected = parseJsonPage(text, URL_OF_PAGE);
-    const kept = Array.from({ length: rows.count }, (_, row) => ({
-      filename: rows.nameOf(row),
-      url: rows.urlOf(row),
-      hashes: rows.hashesOf(row),
-      requiresPython: rows.requiresPythonOf(row),
-      size: rows.sizeOf(row),
-      uploadTime: rows.uploadTimeOf(row),
-      yanked: rows.yankedOf(row),
-      coreMetadata: rows.coreMetadataOf(row),
-    }));
+    const kept = allOf(rows);
+    assert.deepEqual(kept, allOf(rowsOfPage(whole)), where);
     const plain = expected.map((file) => ({
-      requiresPython: undefined,
-      size: undefined,
-      uploadTime: undefined,
       ...file,
       hashes: Object.keys(file.hashes).join() === "sha256" && file.hashes["sha256"] === "" ? {} : file.hashes,
     }));
     assert.deepEqual(kept, plain, where);
-    await compareFiles(content, await encode(text, undefined), where);
+    await compareFiles(page, await read(text, undefined), where);
   }
 });
 
+function allOf(rows: PageRows): readonly IndexFile[] {
+  return Array.from({ length: rows.count }, (_, row) => {
+    const file = rows.fileOf(row);
+    assert.equal(rows.nameOf(row), file.filename);
+    return file;
+  });
+}
+
 /** Files found by the versions that are kept with the page are those that their names give. */
-async function compareFiles(content: string, withoutVersions: string, where: string): Promise<void> {
+async function compareFiles(page: ReadPage, withoutVersions: ReadPage, where: string): Promise<void> {
   const source = { location: URL_OF_PAGE, network: networkSettingsOf({}), cacheDisabled: false };
-  const [known, named] = [content, withoutVersions].map((text) => filesOfPage(KEY, decodeRows(text), "", source));
+  const [known, named] = [page, withoutVersions].map((each) => filesOfPage(KEY, rowsOfPage(each), "", source));
   const shown = (files: typeof known) =>
     [...(files?.byVersion ?? [])].map(([key, entry]) => [
       key,
@@ -143,12 +141,15 @@ test("what is no JSON is no page, whichever way it is read", async () => {
     `${page} x`,
     page.replace('"files"', '"files" "files"'),
     page.replace("[{", "[,{"),
+    page.replace('"url":', '"url\u0001":'),
+    page.replace("../../files/", "../../files\n/"),
+    page.replace('"foo-bar"', '"foo\tbar"'),
     page.replace("},{", "}{").replace("}, {", "} {"),
     "[]",
     "",
   ]) {
     await assert.rejects(
-      encode(text),
+      read(text),
       (error: Error & { code?: string }) => error.code === "invalid-page",
       text.slice(0, 80),
     );

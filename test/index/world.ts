@@ -6,7 +6,7 @@ import { createHttpClient, type HttpClient, type HttpClientOptions } from "../..
 import type { IndexSources } from "../../daemon/index/index-sources.ts";
 import { type NetworkOptions, networkSettingsOf } from "../../daemon/index/network-settings.ts";
 import { createPackageIndex, type PackageIndex } from "../../daemon/index/package-index.ts";
-import { encodePage } from "../../daemon/index/simple-index.ts";
+import { readPage } from "../../daemon/index/page-rows.ts";
 import { type NormalizedName, normalizeName } from "../../daemon/standards/name.ts";
 import type { Call, MessageLevel, ProgressEvent } from "../../daemon/std/call.ts";
 import { createHttpCache, type HttpCache } from "../../daemon/store/http-cache.ts";
@@ -41,7 +41,7 @@ export function createWorld(
   const clock = () => now;
   const http = createHttpClient({ clock, random: () => 0.5, userAgent: "pipd/test", backOff: 2, ...options });
   const cache = createHttpCache(join(folder, "cache", "index.db"), clock);
-  const index = createPackageIndex({ http, cache, partialFolder: join(folder, "cache", "partial"), clock, encodePage });
+  const index = createPackageIndex({ http, cache, partialFolder: join(folder, "cache", "partial"), clock, readPage });
   t.after(async () => {
     await http.close();
     cache.close();

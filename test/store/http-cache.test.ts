@@ -10,7 +10,11 @@ const REQUEST: CacheRequest = {
   url: "https://i.example/simple/x/",
   headers: { accept: "json", "accept-encoding": "gzip" },
 };
-const ANSWER = "rows";
+const ANSWER = {
+  headers: { "content-type": "application/json" },
+  body: Buffer.from('{"files": []}'),
+  url: "https://i.example/simple/demo/",
+};
 
 interface Turned {
   readonly cache: HttpCache;
@@ -101,7 +105,7 @@ for (const repeated of [{ "cache-control": "max-age=100", etag: '"a"' }, { "cach
       turn(101);
       assert.equal(cache.find(REQUEST)?.fresh, false);
     }
-    assert.equal(cache.find(REQUEST)?.answer.content(), ANSWER);
+    assert.deepEqual(cache.find(REQUEST)?.answer.content(), ANSWER);
   });
 }
 
@@ -115,7 +119,7 @@ test("what a key names does not answer for another, and no-store takes back what
 
 test("texts stay for good; pages that nobody asks for are forgotten; clear forgets all", (t) => {
   const { cache, turn } = cacheOf(t);
-  cache.store(REQUEST, { status: 404, headers: { "cache-control": "max-age=60" } }, "");
+  cache.store(REQUEST, { status: 404, headers: { "cache-control": "max-age=60" } }, { ...ANSWER, body: Buffer.of() });
   cache.storeText("hash", "Name: x\n");
   assert.equal(cache.find(REQUEST)?.answer.status, 404);
   assert.deepEqual([cache.size().pages, cache.size().texts], [1, 1]);
