@@ -136,6 +136,11 @@ export async function wire(world: WiringParts): Promise<Wired> {
     background,
     chores,
     trash,
+    forgetEnvironments: () => {
+      parts.installed.clear();
+      interpreters.clear();
+      return models.clear();
+    },
   };
   const observation = createObservation({
     parts,
@@ -161,7 +166,7 @@ export async function wire(world: WiringParts): Promise<Wired> {
 }
 
 /** The models of one kind. */
-function named(kind: string, models: EnvironmentModels): EnvironmentModels {
+function named(kind: string, models: EnvironmentModels): Pick<EnvironmentModels, "get" | "set"> {
   return { get: (key) => models.get(`${kind} ${key}`), set: (key, text) => models.set(`${kind} ${key}`, text) };
 }
 
@@ -224,7 +229,7 @@ function openCaches(folder: string, { http, pool, now, storeLimit, spareTrees }:
       return { store: temporary.store, remove: async () => temporary[Symbol.asyncDispose]() };
     },
     recover: () => {
-      if (!spareTrees) store.spares.drop();
+      if (!spareTrees) void store.spares.drop();
       return store.recover().catch(() => {});
     },
     tidy: async () => {

@@ -46,6 +46,8 @@ export interface CacheStatus {
     readonly bytes?: number;
     readonly countedAt?: number;
   };
+  /** Linked trees of wheels that lie ready for the next environment, and what their folders take. */
+  readonly spareTrees: { readonly entries: number; readonly bytes: number };
 }
 
 /** An index that commands have used. */

@@ -105,11 +105,18 @@ async function removeWheels(context: CommandContext, caches: Caches, args: reado
 
 async function purge(context: CommandContext, caches: Caches, args: readonly string[]): Promise<number> {
   if (args.length > 0) return fail(context, "Too many arguments");
+  const { parts, call } = context;
+  const spares = caches.store.spares.count();
   const removed = await caches.store.purge();
   const pages = caches.forgetAnswers();
-  if (removed.wheels === 0 && pages === 0) context.call.reporter.message("warning", "No matching packages");
-  return say(
-    context,
-    `Wheels removed: ${removed.wheels} (${formatSize(removed.bytes)})\nIndex pages removed: ${pages}`,
-  );
+  // The cache of another folder knows nothing of environments.
+  const environments = caches.folder === parts.caches(undefined).folder ? parts.forgetEnvironments() : 0;
+  if (removed.wheels === 0 && pages === 0) call.reporter.message("warning", "No matching packages");
+  const lines = [
+    `Wheels removed: ${removed.wheels} (${formatSize(removed.bytes)})`,
+    `Index pages removed: ${pages}`,
+    ...(spares.trees === 0 ? [] : [`Trees that lay ready removed: ${spares.trees} (${formatSize(spares.bytes)})`]),
+    ...(environments === 0 ? [] : [`Interpreters and environments forgotten: ${environments}`]),
+  ];
+  return say(context, lines.join("\n"));
 }

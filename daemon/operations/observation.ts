@@ -67,6 +67,7 @@ export function createObservation({ parts, hosts, environments, pause }: Observa
     const caches = parts.caches(undefined);
     const { location, bytes, pages: entries, texts } = caches.answers();
     const { pages, metadata } = caches.index.counts();
+    const spares = caches.store.spares.count();
     if (counting === undefined && (counted === undefined || parts.now() - counted.countedAt > COUNT_EVERY)) {
       counting = count(caches)
         .catch(() => {}) // A store that cannot be read has no size.
@@ -82,6 +83,7 @@ export function createObservation({ parts, hosts, environments, pause }: Observa
       metadata: { entries: texts, hits: metadata.hits + caches.memory.hits, misses: metadata.misses },
       resolutions: caches.resolutions.counts,
       wheels: { location: caches.store.folder, ...caches.fetcher.counts, ...counted },
+      spareTrees: { entries: spares.trees, bytes: spares.bytes },
     };
   };
   return {

@@ -85,4 +85,6 @@ export interface Parts {
   readonly chores: Chores;
   /** For what large changes have moved away; only where work may go on. */
   readonly trash: Trash;
+  /** Forgets what is known of interpreters and of what is installed; gives how many of them were kept in the user's own cache. */
+  readonly forgetEnvironments: () => number;
 }

@@ -32,6 +32,8 @@ export interface Interpreters {
   facts(executable: string, call: Call): Promise<InterpreterFacts>;
   /** `sys.path` as the disk is now. */
   searchPath(facts: InterpreterFacts): readonly string[];
+  /** Forgets what is in memory. */
+  clear(): void;
 }
 
 export interface InterpreterOptions {
@@ -143,7 +145,14 @@ export function createInterpreters(options: InterpreterOptions): Interpreters {
     derived.set(key, { stamp, derivation, last: { base, facts: made } });
     return made;
   };
-  return { facts, searchPath: (facts) => searchPaths.of(facts) };
+  return {
+    facts,
+    searchPath: (facts) => searchPaths.of(facts),
+    clear: () => {
+      asked.clear();
+      derived.clear();
+    },
+  };
 }
 
 /** A caller leaves at once when it is cancelled. Python is not stopped for that: it answers within milliseconds, and others may wait for it. */

@@ -55,6 +55,7 @@ const STATUS_SCHEMAS: Readonly<Record<string, Schema>> = {
       "bytes",
       "countedAt",
     ]),
+    spareTrees: shape<CacheStatus["spareTrees"]>({ entries: count, bytes: count }),
   }),
   Index: shape<IndexStatus>({ url: text, host: text, lastUsedAt: time }),
   Host: shape<HostStatus>(

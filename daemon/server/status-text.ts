@@ -83,12 +83,13 @@ function runLine({ state, pid, command, elapsedMs, cwd, waitingFor }: RunStatus,
 }
 
 function programLines({ caches, environments, indexes, hosts }: ProgramStatus, now: number): readonly Line[] {
-  const { pages, metadata, resolutions, wheels } = caches;
+  const { pages, metadata, resolutions, wheels, spareTrees } = caches;
   const stored = wheels.entries === undefined ? "" : `${wheels.entries} kept, ${size(wheels.bytes ?? 0)}; `;
   return [
     ["pages", `${pages.entries} kept, ${size(caches.bytes)} with metadata; ${hitRate(pages, pages.revalidated)}`],
     ["metadata", `${metadata.entries} kept; ${hitRate(metadata)}`],
     ["wheels", `${stored}${hitRate(wheels)}`],
+    ["spares", `${spareTrees.entries} linked trees lie ready, ${size(spareTrees.bytes)}`],
     ["solved", hitRate(resolutions)],
     ...shown(environments, "env", ({ root, python, implementation, lastUsedAt }) => {
       return `${root} (${implementation} ${python}), used ${duration(now - lastUsedAt)} ago`;

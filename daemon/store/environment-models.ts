@@ -8,6 +8,8 @@ export interface EnvironmentModels {
   /** The text of a key, which counts as used now, or undefined. */
   get(key: string): string | undefined;
   set(key: string, text: string): void;
+  /** Forgets everything; gives how many texts there were. */
+  clear(): number;
 }
 
 const MIGRATIONS = [
@@ -37,6 +39,12 @@ export function createEnvironmentModels(path: string, clock: () => number, most:
             "DELETE FROM model WHERE key IN (SELECT key FROM model ORDER BY used DESC, rowid DESC LIMIT -1 OFFSET ?)",
           )
           .run(most);
+      }),
+    clear: () =>
+      open().use((sql) => {
+        const { changes } = sql.prepare("DELETE FROM model").run();
+        sql.exec("VACUUM");
+        return changes;
       }),
   };
 }

@@ -36,8 +36,10 @@ export interface SpareTrees {
   readonly put: (key: string, tree: string, index: SpareIndex) => Promise<void>;
   /** Whether there is place for another: not where the disk is nearly full. Then those that are there go. */
   readonly hasRoom: () => boolean;
+  /** Of this moment, without those that have been taken. Reads one folder, and what has come since the last time. */
   readonly count: () => SpareCount;
-  readonly drop: (sha256?: string) => void;
+  /** Deletes the trees of a wheel, or all. They are out of the way at once; resolves when the disk has their place again. */
+  readonly drop: (sha256?: string) => Promise<void>;
   /** Forgets what it can read again. */
   readonly forget: () => void;
 }
@@ -57,28 +59,29 @@ const INDEX = ".json";
 
 /** @param folder made when needed @param discarded where trees go that are to be deleted, on the same file system */
 export function createSpareTrees(folder: string, discarded: string, limits: SpareLimits = DEFAULT_LIMITS): SpareTrees {
-  /** Bytes by key, in the order of making. Read from the disk when first needed: other processes take and make trees, too. */
+  /** Bytes by key, in the order of making. Others take and make trees, too: of those that are not known the index is read. */
   const ledger = (): Map<string, number> => {
     const names = namesIn(folder).filter((name) => !name.endsWith(INDEX));
     const found = names.flatMap((key) => {
-      const index = readIndex(folder, key);
-      return index === undefined ? [] : [{ key, bytes: index.size * FOLDER_BYTES, made: madeAt(join(folder, key)) }];
+      const bytes = known?.get(key) ?? bytesOfIndex(indexes.get(key) ?? readIndex(folder, key));
+      return bytes === undefined ? [] : [{ key, bytes, made: madeAt(join(folder, key)) }];
     });
     return new Map(found.sort((a, b) => a.made - b.made).map(({ key, bytes }) => [key, bytes]));
   };
   let known: Map<string, number> | undefined;
   const taken = new Set<string>();
   const indexes = new Map<string, SpareIndex>();
-  const dropOne = (key: string): void => {
+  const dropOne = async (key: string): Promise<void> => {
     known?.delete(key);
     indexes.delete(key);
     // Somebody else may have taken it.
-    void throwAway(join(folder, key), discarded).catch(() => {});
+    const gone = throwAway(join(folder, key), discarded).catch(() => {});
     rmSync(join(folder, `${key}${INDEX}`), { force: true });
+    await gone;
   };
-  const drop: SpareTrees["drop"] = (sha256 = "") => {
+  const drop: SpareTrees["drop"] = async (sha256 = "") => {
     const keys = new Set(namesIn(folder).map((name) => name.replace(/\.json$/, "")));
-    for (const key of keys) if (key.startsWith(sha256)) dropOne(key);
+    await Promise.all([...keys].filter((key) => key.startsWith(sha256)).map(dropOne));
   };
   const shrink = (): void => {
     known ??= ledger();
@@ -86,7 +89,7 @@ export function createSpareTrees(folder: string, discarded: string, limits: Spar
     for (const [key, size] of known) {
       if (known.size <= limits.trees && bytes <= limits.bytes) break;
       bytes -= size;
-      dropOne(key);
+      void dropOne(key);
     }
   };
   return {
@@ -114,6 +117,7 @@ export function createSpareTrees(folder: string, discarded: string, limits: Spar
         renameSync(tree, join(folder, key));
         taken.delete(key);
         indexes.set(key, index);
+        known.delete(key);
         known.set(key, index.size * FOLDER_BYTES);
         shrink();
       } catch {
@@ -122,12 +126,13 @@ export function createSpareTrees(folder: string, discarded: string, limits: Spar
     },
     hasRoom() {
       if (isRoomy(folder)) return true;
-      drop();
+      void drop();
       return false;
     },
     count() {
       known = ledger();
-      return { trees: known.size, bytes: bytesOf(known) };
+      const ready = new Map([...known].filter(([key]) => !taken.has(key)));
+      return { trees: ready.size, bytes: bytesOf(ready) };
     },
     drop,
     forget: () => indexes.clear(),
@@ -151,6 +156,9 @@ function isRoomy(folder: string): boolean {
     return false;
   }
 }
+
+const bytesOfIndex = (index: SpareIndex | undefined): number | undefined =>
+  index === undefined ? undefined : index.size * FOLDER_BYTES;
 
 const bytesOf = (ledger: ReadonlyMap<string, number>): number =>
   [...ledger.values()].reduce((sum, each) => sum + each, 0);

@@ -68,7 +68,7 @@ export interface WheelStore {
   count(): Promise<WheelCount>;
   /** Removes one wheel and says what went; nothing (0 wheels) when it is not there or held. */
   remove(sha256: string): Promise<WheelCount>;
-  /** Removes all wheels that are not held, and what is remembered of local files. */
+  /** Removes all wheels that are not held, all linked trees, and what is remembered of local files. */
   purge(): Promise<WheelCount>;
   /** Removes the least recently used wheels until at most `maxBytes` are left. Held wheels and those used in the last half hour stay. */
   shrink(maxBytes: number): Promise<WheelCount>;
@@ -146,7 +146,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
     },
     async purge() {
       const removed = await removeWheels(place, listWheels(place));
-      await throwAway(place.records, place.trash);
+      await Promise.all([place.spares.drop(), throwAway(place.records, place.trash)]);
       return removed;
     },
     shrink: async (maxBytes) => await removeWheels(place, await victimsOf(place, maxBytes)),
@@ -291,7 +291,7 @@ async function removeWheels(place: Place, wheels: readonly StoredWheelSummary[])
   const removed = wheels.map(async ({ sha256, folder, bytes }) => {
     if (place.holds.has(sha256)) return undefined;
     place.memory.delete(sha256);
-    place.spares.drop(sha256);
+    await place.spares.drop(sha256);
     return (await throwAway(folder, place.trash)) ? bytes : undefined;
   });
   return countOf((await Promise.all(removed)).filter((bytes) => bytes !== undefined));

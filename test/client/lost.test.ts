@@ -117,15 +117,18 @@ test("R31 R56 a daemon that dies in a change: its state is told, and the next co
   rmSync(join(twins.sandbox.folder, "elsewhere"), { recursive: true });
 });
 
-for (const { name, options } of CLIENTS)
-  test(`R31 R56 what an earlier removal has left to be deleted says nothing of a change that had only begun, ${name}`, async () => {
-    const files = Array.from({ length: 600 }, (_, index) => [`big/m${index}.txt`, `${index}\n`]);
-    await using twins = await createTwins({
-      files: await servedWheels([
-        { name: "big", files: Object.fromEntries(files) as Record<string, string> },
-        { name: "app" },
-      ]),
-    });
+test("R31 R56 what an earlier removal has left to be deleted says nothing of a change that had only begun", async () => {
+  const big = Array.from({ length: 600 }, (_, index) => [`big/m${index}.txt`, `${index}\n`]);
+  await using twins = await createTwins({
+    files: await servedWheels([
+      { name: "big", files: Object.fromEntries(big) as Record<string, string> },
+      { name: "app" },
+    ]),
+  });
+  const stall = { after: 100, milliseconds: 60_000 };
+  twins.server.set({ faults: { "/files/app-1.0-py3-none-any.whl": { stall } } });
+  const trash = (): readonly string[] => readdirSync(twins.root).filter((each) => each.startsWith(".pipd-t"));
+  for (const { name, options } of CLIENTS) {
     const start = (args: readonly string[]) =>
       startPipd(twins.sandbox, ["--python", twins.root, ...args], {
         ...options,
@@ -133,18 +136,16 @@ for (const { name, options } of CLIENTS)
       });
     const pid = await startDaemon(twins.sandbox);
     assert.equal((await start(["install", "--no-compile", "big"]).finished).code, 0);
-    const stall = { after: 100, milliseconds: 60_000 };
-    twins.server.set({ faults: { "/files/app-1.0-py3-none-any.whl": { stall } } });
     assert.equal((await start(["uninstall", "-y", "big"]).finished).code, 0);
-    const own = (): readonly string[] => readdirSync(twins.root).filter((each) => each.startsWith(".pipd-t"));
-    assert.equal(own().length, 1, "its trash lies there");
+    assert.equal(trash().length, 1, "it lies there");
     const running = start(["install", "--no-compile", "app"]);
     await running.seen("Downloading app");
     process.kill(pid, "SIGKILL");
     const { code, stderr } = await running.finished;
     assert.equal(code, 1);
-    assert.equal(own().length, 1, "it still does");
-    assert.match(stderr, / is whole, with the change or without it: `pipd list` tells which\./);
+    assert.equal(trash().length, 1, "it still does");
+    assert.match(stderr, / is whole, with the change or without it: `pipd list` tells which\./, name);
     assert.equal((await start(["list"]).finished).stderr, "", "there is nothing to repair");
-    await until(() => own().length === 0);
-  });
+    await until(() => trash().length === 0);
+  }
+});

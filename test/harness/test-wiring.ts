@@ -152,6 +152,7 @@ const UNUSED_CACHES = {
   metadata: { ...NOTHING, entries: 0 },
   resolutions: NOTHING,
   wheels: { ...NOTHING, location: "" },
+  spareTrees: { entries: 0, bytes: 0 },
 };
 
 /** In the place of daemon/wiring.ts: the rest of the daemon with these commands. */

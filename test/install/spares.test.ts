@@ -174,12 +174,12 @@ test("trees are bounded, and go with their wheel", async (t) => {
   await lay();
   assert.deepEqual(spares.count().trees, wheels.length);
   assert.ok(spares.count().bytes > 0);
-  spares.drop(wheels[0]?.sha256);
+  await spares.drop(wheels[0]?.sha256);
   assert.equal(spares.count().trees, wheels.length - 1);
   const few = createSpareTrees(folder, `${folder}.gone`, { trees: 1, bytes: 1e9 });
   const pool = createWorkerPool({ size: 1, file: new URL("file:///nothing"), idleMs: 1 });
   for (const wheel of wheels) await stageSpare(wheel, undefined, few, pool);
   assert.equal(few.count().trees, 1);
-  few.drop();
+  await few.drop();
   assert.equal(few.count().trees, 0);
 });

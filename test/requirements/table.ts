@@ -146,7 +146,13 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   },
   37: {
     says: "answers are keyed by everything they depend on",
-    tests: ["scenarios/isolation.test.ts", "index/network.test.ts", "install/spares.test.ts", "deep/isolation.deep.ts"],
+    tests: [
+      "scenarios/isolation.test.ts",
+      "scenarios/spares.test.ts",
+      "index/network.test.ts",
+      "install/spares.test.ts",
+      "deep/isolation.deep.ts",
+    ],
   },
   38: {
     says: "the caller's world comes with the request",
@@ -232,8 +238,10 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
       "install/spares.test.ts",
       "install/trash.test.ts",
       "scenarios/killed.test.ts",
+      "scenarios/spares.test.ts",
       "scenarios/disk.test.ts",
       "deep/kill.deep.ts",
+      "deep/spares.deep.ts",
       "deep/disk-faults.deep.ts",
     ],
     differs: "Old or new holds for the whole command, not only per distribution.",
