@@ -5,6 +5,7 @@ import { CRASH_PAUSE_MS, crashPauseFile } from "../protocol/crashes.ts";
 import { UnsafePlace } from "../protocol/runtime-folder.ts";
 import { parseBuildId } from "../protocol/session.ts";
 import { type ClientIdentity, shakeHands, WrongProof } from "./handshake.ts";
+import { forgetHang, isKnownToHang, noteHang } from "./hang-mark.ts";
 import { daemonAddress, findPlaces, foldersWithoutDaemon, forbiddenBy, type Places, readNamespace } from "./places.ts";
 import { ConnectionLost, createRpc, RemoteError, type Rpc } from "./rpc.ts";
 
@@ -16,6 +17,8 @@ export const BUILD_FOLDER = import.meta.filename.endsWith(".cjs")
 /** Time for everything until the command is on its way. */
 const BUDGET_MS = 10_000;
 const ANSWER_MS = 5000;
+/** One that did not answer a moment ago is given this long. */
+const HANGING_MS = 200;
 /** How long a daemon that is ending is waited for. */
 const RETIRING_MS = 1500;
 
@@ -76,6 +79,7 @@ async function tryDaemon(
   }, answerMs);
   try {
     const { server, notices } = await shakeHands(rpc, client, places.namespace, places.paths.token);
+    forgetHang(places.paths);
     return { connection: { rpc, daemonPid: server.pid, close: () => rpc.close() }, notices };
   } catch (error) {
     rpc.close();
@@ -141,17 +145,19 @@ export async function connectToDaemon(places: Places, name: ClientIdentity["name
   const client = identity(name);
   const crashes = readCrashPause(places.folders.state);
   if (crashes !== undefined) throw new WithoutDaemonError(crashes);
+  const hangs = isKnownToHang(places.paths);
   let reason: string | undefined;
   let replacements = 0;
   let wrongSince: number | undefined;
   let retiringSince: number | undefined;
   while (Date.now() < deadline) {
     try {
-      const found = await tryDaemon(places, client);
+      const found = await tryDaemon(places, client, hangs ? HANGING_MS : ANSWER_MS);
       if (found !== undefined) return found;
       const { startDaemon } = await import("./start-daemon.ts");
       await startDaemon(BUILD_FOLDER, places, reason, deadline);
     } catch (error) {
+      if (error instanceof NoAnswer && !hangs) noteHang(places.paths);
       if (isForeign(error) && Date.now() - (wrongSince ??= Date.now()) > WRONG_PROOF_MS)
         throw new UnsafePlace(`${places.paths.socket}: ${error.message}`);
       retiringSince = isRetiring(error) ? (retiringSince ?? Date.now()) : undefined;

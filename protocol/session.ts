@@ -144,6 +144,8 @@ export interface DaemonPaths {
   readonly about: string;
   /** A link that exists while a daemon is being started; its target is the process at work. */
   readonly spawning: string;
+  /** Left by a client that waited for an answer in vain: others then wait but a moment, for a while. Names the socket it speaks of. */
+  readonly hung: string;
   /** What the last daemon left behind when it went: why, and whether the next one takes its place. */
   readonly ended: string;
   /** The socket for HTTP, when the settings ask for it. */
@@ -161,6 +163,7 @@ export function daemonPaths(folders: PipdFolders, namespace: Namespace): DaemonP
     token: `${folder}/token`,
     about: `${folder}/daemon.json`,
     spawning: `${folder}/spawning`,
+    hung: `${folder}/hung`,
     ended: `${folder}/ended.json`,
     http: `${folder}/http`,
     httpToken: `${folder}/http-token`,

@@ -143,6 +143,15 @@ static bool is_below_own(const char *path) {
   return own;
 }
 
+/* Whether a daemon in this folder did not answer a short while ago: the TypeScript client knows whether that still counts. */
+static bool is_marked_hung(const text *folder) {
+  text path = {0};
+  text_path(&path, folder, "/hung");
+  bool there = access(path.data, F_OK) == 0;
+  free(path.data);
+  return there;
+}
+
 typedef enum { NOT_HERE, HERE, UNKNOWN } finding;
 
 /* Looks for the daemon in one runtime folder (R1). */
@@ -153,7 +162,7 @@ static finding look_in(place *at, text *runtime, bool own_parent, const char *na
   finding found = UNKNOWN;
   if ((own_parent && !is_below_own(runtime->data)) || folder.length + strlen("/.s.4194304") > SOCKET_PATH)
     found = NOT_HERE;
-  else if (is_private_folder(runtime->data) && is_private_folder(folder.data)) {
+  else if (is_private_folder(runtime->data) && is_private_folder(folder.data) && !is_marked_hung(&folder)) {
     found = HERE;
     text_path(&at->socket, &folder, "/sock");
     text_path(&at->token, &folder, "/token");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -112,6 +113,21 @@ void describe("what a daemon has left, and what others do to its files", { concu
       stderr,
       /^pipd: running without the daemon: .* does not answer; `pipd daemon stop --force` ends it\n$/,
     );
+    // Those that come after it know, and find out when that is over.
+    const hung = join(daemonFolder(sandbox), "hung");
+    const mark = readFileSync(hung, "utf8");
+    const start = performance.now();
+    for (const client of [undefined, "typescript"] as const) {
+      const next = await runPipd(sandbox, ["both", "ran"], { program, ...(client && { client }) });
+      assert.deepEqual([next.stdout, next.stderr, next.code], ["ran\n", stderr, 0]);
+    }
+    assert.ok(performance.now() - start < 5000, "neither waits as long as the first did");
+    process.kill(pid, "SIGCONT");
+    const answered = await runPipd(sandbox, ["process"], { program });
+    assert.equal((JSON.parse(answered.stdout) as { readonly pid: number }).pid, pid);
+    assert.ok(!existsSync(hung));
+    process.kill(pid, "SIGSTOP");
+    writeFileSync(hung, mark);
     const about = join(daemonFolder(sandbox), "daemon.json");
     const truth = readFileSync(about, "utf8");
     writeFileSync(about, JSON.stringify({ pid: process.pid }));
@@ -122,6 +138,7 @@ void describe("what a daemon has left, and what others do to its files", { concu
     const forced = await runPipd(sandbox, ["daemon", "stop", "--force"], { program });
     assert.deepEqual([forced.stdout, forced.code], [`pipd daemon stopped (pid ${pid})\n`, 0]);
     await assertRecovers(sandbox, pid);
+    assert.ok(!existsSync(hung), "it says nothing of the daemon that follows");
   });
 
   const losses: readonly { readonly title: string; readonly take: (folder: string) => void | Promise<void> }[] = [
