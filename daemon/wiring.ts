@@ -213,6 +213,9 @@ function openCaches(folder: string, { http, pool, now, storeLimit, spareTrees }:
   const store = createWheelStore({ folder, clock: now });
   const memory = createMetadataMemory();
   const resolutions = createResolutionMemory();
+  const forgetIndex = (): void => {
+    for (const each of [index, memory, resolutions]) each.clear();
+  };
   return {
     folder,
     index,
@@ -239,13 +242,13 @@ function openCaches(folder: string, { http, pool, now, storeLimit, spareTrees }:
       await store.shrink(storeLimit);
     },
     forget: () => {
-      for (const each of [index, memory, resolutions]) each.clear();
+      forgetIndex();
       store.forget();
     },
     flush: () => cache.flush(),
     answers: () => ({ location: cache.location, ...cache.size() }),
     forgetAnswers: () => {
-      index.clear();
+      forgetIndex();
       return cache.clear();
     },
   };

@@ -60,3 +60,16 @@ test("a dry run fetches no wheel; one whose version is taken back is given up", 
   for (let waited = 0; waited < 100 && readdirSync(stage).length > 0; waited++) await sleep(50);
   assert.deepEqual(readdirSync(stage), []);
 });
+
+test("after cache purge a resolution asks for everything again, as the first one did", async () => {
+  const asked: object[] = [];
+  for (let round = 0; round < 2; round++) {
+    await runPipd(twins.sandbox, ["cache", "purge"]);
+    twins.server.resetCounters();
+    const { code, stderr } = await install("--dry-run", "--ignore-installed", "app");
+    assert.equal(code, 0, stderr);
+    const { pages, metadata, notModified } = twins.server.counters();
+    asked.push({ pages, metadata, notModified });
+  }
+  assert.deepEqual(asked, Array(2).fill({ pages: 4, metadata: 4, notModified: 0 }));
+});
