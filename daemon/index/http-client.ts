@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Dispatcher } from "undici";
 import { PipdError } from "../std/errors.ts";
+import { once } from "../std/once.ts";
 import { redact } from "../std/redact.ts";
 import { createSingleFlight } from "../std/single-flight.ts";
 import { createCredentials, withoutCredentials } from "./auth.ts";
@@ -115,9 +116,11 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const hosts = createHosts(concurrency, clock);
   const raised = new Set<string>();
   const asked = new Map<string, Host>();
+  // Each import costs as much as the rest of what is done before a request is sent.
+  const loadQueue = once(async () => (await import("p-queue")).default);
   const dispatchers = createDispatchers({
     // In the bundle a CommonJS package has its names on `default` alone.
-    load: async () => (await import("undici")).default,
+    load: once(async () => (await import("undici")).default),
     connections: concurrency,
     streams,
     onHttp2: (origin) => {
@@ -135,7 +138,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 
   async function exchange(url: URL, request: HttpRequest, signal: AbortSignal, last: boolean): Promise<Exchange> {
     const { network } = request;
-    const { default: PQueue } = await import("p-queue");
+    const PQueue = await loadQueue();
     // Who waits for a shorter time finds a host down that is not down for others.
     const host = hosts.get(`${url.origin} ${networkKey(network)} ${network.idleTimeout}`, PQueue);
     refuseIfDown(host, url, clock());
