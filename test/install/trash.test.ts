@@ -14,7 +14,7 @@ test("R56 the trash of a daemon that was killed is emptied by the next one, and 
   const root = join(sandbox.folder, "env");
   const wheel = join(sandbox.makeFolder("wheels"), wheelFilename({ name: "big" }));
   const files = Object.fromEntries(
-    Array.from({ length: 3000 }, (_, index) => [`big/f${index % 30}/m${index}.txt`, `${index}\n`]),
+    Array.from({ length: 2000 }, (_, index) => [`big/f${index % 30}/m${index}.txt`, `${index}\n`]),
   );
   writeFileSync(wheel, await makeWheel({ name: "big", files }));
   const pipd = async (args: readonly string[], daemon = true): Promise<void> => {
