@@ -68,6 +68,9 @@ export interface Wired {
 /** Threads without work end after this many milliseconds. */
 const WORKER_IDLE_MS = 10_000;
 
+/** Cache folders of which something is kept in memory. */
+const MOST_REMEMBERED = 2;
+
 /** Between two slices of work that nobody waits for, and after the last command. */
 const CHORE_TIMES = { pauseMs: 5, quietMs: 300 };
 
@@ -92,7 +95,10 @@ export async function wire(world: WiringParts): Promise<Wired> {
     const known =
       opened.get(folder) ??
       openCaches(folder, { http, pool, now, storeLimit: settings.storeLimit, spareTrees: settings.spareTrees });
+    // Only what was used last stays in memory: somebody may take another cache folder each time.
+    opened.delete(folder);
     opened.set(folder, known);
+    for (const each of [...opened.values()].slice(0, -MOST_REMEMBERED)) each.forget();
     return known;
   };
   const own = caches();

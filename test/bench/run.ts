@@ -6,7 +6,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { measureIdle, measureLoop, measureMemory, measureStart } from "./daemon.ts";
+import { measureIdle, measureLoop, measureStart } from "./daemon.ts";
 import { measureCold, measureFromStore } from "./installing.ts";
 import { PYTHON } from "./peers.ts";
 import { measureOutdated, measureResolving } from "./resolving.ts";
@@ -43,7 +43,7 @@ try {
       return { root, site: join(root, "lib", `python3.${PYTHON.minor}`, "site-packages") };
     });
   if (world.recorded === undefined) console.log("resolving is left out: no ../shared/index");
-  else if (wanted("resolve")) measureMemory(world, "daemon after airflow", await measureResolving(world), "<= 250 MB");
+  else if (wanted("resolve")) await measureResolving(world);
   const file = join(import.meta.dirname, "../../.build/bench.md");
   writeFileSync(file, table.markdown());
   console.log(`${Math.round((performance.now() - start) / 1000)} s; the table is in ${file}`);
