@@ -11,6 +11,7 @@ import { measureCold, measureFromStore } from "./installing.ts";
 import { PYTHON } from "./peers.ts";
 import { measureOutdated, measureResolving } from "./resolving.ts";
 import { measureScale } from "./scale.ts";
+import { measureStores } from "./stores.ts";
 import { createTable } from "./table.ts";
 import { filled, measureClients, measureWarm } from "./warm.ts";
 import { createWorld } from "./world.ts";
@@ -42,6 +43,7 @@ try {
       const root = await world.environment();
       return { root, site: join(root, "lib", `python3.${PYTHON.minor}`, "site-packages") };
     });
+  if (wanted("scale")) await measureStores(world);
   if (world.recorded === undefined) console.log("resolving is left out: no ../shared/index");
   else if (wanted("resolve")) await measureResolving(world);
   const file = join(import.meta.dirname, "../../.build/bench.md");

@@ -20,7 +20,7 @@ const SIZES: readonly number[] = [10, 100, 400, 1000];
 const CLIENTS: readonly number[] = [1, 10, 50];
 
 /** Makes a folder of so many info folders, each of which depends on three others, and gives its path; to be used with `--path` or as site-packages. */
-function makeInfoFolders(folder: string, count: number): void {
+export function makeInfoFolders(folder: string, count: number): void {
   for (let index = 0; index < count; index++) {
     const info = join(folder, `made_${index}-1.${index}.dist-info`);
     mkdirSync(info, { recursive: true });
