@@ -40,8 +40,11 @@ export interface Linked {
 /** Up to so many files the main thread is faster than threads that may have to be started first, which takes as long as ten thousand links. */
 const FEW_FILES = 1500;
 
-/** What the main thread does in a row: it is blocked for some 5 ms. */
-const SLICE = 250;
+/** How long the main thread works in a row, in milliseconds: making a file takes 10 microseconds, or half a millisecond where the disk is slow. */
+const SLICE_MS = 5;
+
+/** Files between two looks at the clock. */
+const PIECE = 16;
 
 /** More parts than workers, so that one slow part does not leave the others idle. */
 const SHARDS_PER_WORKER = 3;
@@ -78,9 +81,13 @@ export async function placeFiles(work: readonly FolderWork[], options: LinkOptio
     if (failures.length > 0) halt();
   };
   if (pool === undefined || total <= FEW_FILES) {
-    for (const folders of cut(work, Math.ceil(total / SLICE))) {
-      if (done > 0) await nextTurn();
-      await run(folders, linkShard);
+    let since = performance.now();
+    for (const piece of work.flatMap(piecesOf)) {
+      if (performance.now() - since > SLICE_MS) {
+        await nextTurn();
+        since = performance.now();
+      }
+      await run([piece], linkShard);
       if (failures.length > 0) break;
     }
   } else {
@@ -93,6 +100,22 @@ export async function placeFiles(work: readonly FolderWork[], options: LinkOptio
 
 const fileCount = ({ groups, writes }: FolderWork): number =>
   groups.reduce((sum, { names }) => sum + names.length, writes.length);
+
+/** The work of a folder in pieces that the main thread does in a row. */
+function piecesOf({ folder, missing, groups, writes }: FolderWork): readonly FolderWork[] {
+  const piece = (part: Partial<FolderWork>): FolderWork => ({ folder, missing: [], groups: [], writes: [], ...part });
+  const linked = groups.flatMap((group) =>
+    chunksOf(group.names).map((names) => piece({ groups: [{ ...group, names }] })),
+  );
+  return [
+    ...(missing.length > 0 ? [piece({ missing })] : []),
+    ...linked,
+    ...chunksOf(writes).map((some) => piece({ writes: some })),
+  ];
+}
+
+const chunksOf = <T>(all: readonly T[]): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(all.length / PIECE) }, (_, at) => all.slice(at * PIECE, (at + 1) * PIECE));
 
 /** Neighbouring folders stay together, so that two threads seldom write to one folder; every part has about the same weight. */
 function cut(work: readonly FolderWork[], parts: number): readonly (readonly FolderWork[])[] {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { errnoOf } from "../std/errors.ts";
 import { ensurePrivateFolder, writeNewFile } from "../std/files.ts";
+import { nextTurn } from "../std/next-turn.ts";
 import { processMark, stateOfProcess } from "../std/process-mark.ts";
 
 /** What the names of claims begin with. */
@@ -57,6 +58,8 @@ export function createWheelClaims(folder: string, clock: () => number): WheelCla
   return {
     async claim(sha256, signal) {
       const path = join(folder, CLAIM + sha256);
+      // A hundred wheels are wanted at once, and on a slow disk a claim takes a millisecond.
+      await nextTurn();
       for (;;) {
         signal.throwIfAborted();
         try {

@@ -73,7 +73,7 @@ test("R57 the event loop stays free while a hundred wheels are installed", async
     figures.push(worked.eventLoop?.p99Ms ?? Number.NaN);
     t.diagnostic(JSON.stringify(worked.eventLoop));
   }
-  assert.ok(Math.min(...figures) < 50, figures.join(", "));
+  assert.ok(figures.toSorted((a, b) => a - b)[2]! < 50, figures.join(", "));
 });
 
 test("R57 a wheel that a worker cannot hold fails alone, and no other run notices", async () => {
