@@ -4,7 +4,7 @@ import { ACCEPT_HEADER } from "../standards/index-page.ts";
 import type { NormalizedName } from "../standards/name.ts";
 import { PipdError } from "../std/errors.ts";
 import { createLruMap } from "../std/lru-map.ts";
-import { nextTurn } from "../std/next-turn.ts";
+import { nextTurnOfMany } from "../std/next-turn.ts";
 import { createSingleFlight } from "../std/single-flight.ts";
 import type { CachedAnswer, CachedContent, CacheRequest, HttpCache, StoredAnswer } from "../store/http-cache.ts";
 import { withoutCredentials } from "./auth.ts";
@@ -131,7 +131,7 @@ export function createSimplePages(
     }
     const headers = { ...HEADERS, ...(request.refresh ? { "cache-control": "max-age=0" } : {}), ...known?.conditions };
     // A hundred pages may be wanted at once.
-    await nextTurn();
+    await nextTurnOfMany();
     const answer = await http.get({ url, location, network, headers, asSent: true }, signal);
     if (answer.status === 304 && known !== undefined) {
       counts.revalidated += 1;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { errnoOf } from "../std/errors.ts";
 import { ensurePrivateFolder, writeNewFile } from "../std/files.ts";
-import { nextTurn } from "../std/next-turn.ts";
+import { nextTurnOfMany } from "../std/next-turn.ts";
 import { processMark, stateOfProcess } from "../std/process-mark.ts";
 
 /** What the names of claims begin with. */
@@ -59,7 +59,7 @@ export function createWheelClaims(folder: string, clock: () => number): WheelCla
     async claim(sha256, signal) {
       const path = join(folder, CLAIM + sha256);
       // A hundred wheels are wanted at once, and on a slow disk a claim takes a millisecond.
-      await nextTurn();
+      await nextTurnOfMany();
       for (;;) {
         signal.throwIfAborted();
         try {
