@@ -28,7 +28,7 @@ export async function prepareFaultyDaemon(
   const places = JSON.stringify(((await daemonStatus(sandbox, { program })) as DaemonStatus).folders);
   await stopDaemon(sandbox, { program });
   const command = [
-    "--max-semi-space-size=16",
+    "--max-semi-space-size=8",
     join(dirname(dirname(program)), ".build/daemon.js"),
     `--folders=${places}`,
   ];
