@@ -19,9 +19,16 @@ import { rowsOf } from "./page-rows.ts";
 import type { ProjectFile, ProjectFiles } from "./project-files.ts";
 import { type Downloaded, requestOf } from "./reception.ts";
 import { createRemoteMetadata } from "./remote-metadata.ts";
-import { createSimplePages, digest, type PageCounts, type ReadPageOf, statusError } from "./simple-index.ts";
+import {
+  createSimplePages,
+  digest,
+  MOST_PAGE_BYTES,
+  type PageCounts,
+  type ReadPageOf,
+  statusError,
+} from "./simple-index.ts";
 import { createOncePerCall } from "./source-warnings.ts";
-import { createSources, type SourceAnswer } from "./sources.ts";
+import { createSources, NO_FILES, type SourceAnswer } from "./sources.ts";
 import { createTransfers } from "./transfers.ts";
 
 /** The daemon's view of all package indexes. */
@@ -84,7 +91,8 @@ export interface PackageIndexParts {
 
 /** Texts of METADATA in memory, in characters over all. */
 const MOST_METADATA = 4_000_000;
-const MOST_PROJECTS = 2_000;
+/** Of a project that no source has, for one. */
+const BYTES_OF_PROJECT = 1_000;
 /** Indexes whose use is remembered. */
 const MOST_INDEXES = 50;
 /** What a file fails with when its page may be wrong. */
@@ -102,7 +110,9 @@ export function createPackageIndex({ http, cache, partialFolder, clock, readPage
   const transfers = createTransfers(http, partialFolder, clock);
   const remote = createRemoteMetadata(http, transfers);
   const byCall = new WeakMap<Call, Map<string, Promise<ProjectFiles>>>();
-  const merged = createLruMap<Merged>(MOST_PROJECTS);
+  const merged = createLruMap<Merged>(MOST_PAGE_BYTES, ({ answers }) =>
+    answers.reduce((sum, { files }) => sum + files.bytes, BYTES_OF_PROJECT),
+  );
   const metadataTexts = createLruMap<string>(MOST_METADATA, (text) => text.length + 100);
   const metadataFlights = createSingleFlight<string, string>();
   const metadataCounter = createHitCounter();
@@ -236,7 +246,7 @@ export function createPackageIndex({ http, cache, partialFolder, clock, readPage
     tellSkipped(call) {
       const answers = waiting.get(call.reporter) ?? [];
       waiting.delete(call.reporter);
-      tellUnreachable([...answers, { found: true, files: { all: [], byVersion: new Map() } }], call);
+      tellUnreachable([...answers, { found: true, files: NO_FILES }], call);
     },
     project(key, sources, call) {
       const asked = byCall.get(call) ?? new Map<string, Promise<ProjectFiles>>();

@@ -59,6 +59,7 @@ function spansByName(key: NormalizedName, rows: PageRows): readonly Span[] {
 
 class PageFiles implements FoundFiles {
   readonly byVersion: ReadonlyMap<string, VersionFiles>;
+  readonly bytes: number;
   readonly #page: Page;
   readonly #spans: readonly Span[];
   #all: readonly ProjectFile[] | undefined;
@@ -71,6 +72,7 @@ class PageFiles implements FoundFiles {
       else known.take(span);
     }
     this.byVersion = byVersion;
+    this.bytes = page.rows.bytes;
     this.#page = page;
     this.#spans = spans;
   }

@@ -37,6 +37,8 @@ export interface FoundFiles {
   readonly all: readonly ProjectFile[];
   /** By the key of the version. */
   readonly byVersion: ReadonlyMap<string, VersionFiles>;
+  /** What the page behind them takes in memory. */
+  readonly bytes: number;
 }
 
 /** All files of a project in all sources, unranked: those of find-links first, then those of the indexes in their order. */

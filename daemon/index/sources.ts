@@ -13,7 +13,7 @@ import { filesOfPage } from "./page-files.ts";
 import { type PageRows, rowsOf } from "./page-rows.ts";
 import type { FileSource, FoundFiles, ProjectFile, UnusableSource } from "./project-files.ts";
 import { isSecureOrigin } from "./proxies.ts";
-import type { SimplePages } from "./simple-index.ts";
+import { MOST_PAGE_BYTES, type SimplePages } from "./simple-index.ts";
 import type { OncePerCall } from "./source-warnings.ts";
 
 /** What one source says about a project. */
@@ -36,8 +36,6 @@ export interface Sources {
   indexStamp(location: string, key: NormalizedName, sources: IndexSources): string | undefined;
 }
 
-/** Files kept in memory over all projects and sources. */
-const MOST_FILES = 400_000;
 /** A source that fails in one of these ways does not keep the others from answering. */
 const SOURCE_FAILURES: ReadonlySet<string> = new Set([
   "index-unreachable",
@@ -50,13 +48,14 @@ const SOURCE_FAILURES: ReadonlySet<string> = new Set([
   "unreadable-file",
 ]);
 
-const NO_FILES: FoundFiles = { all: [], byVersion: new Map() };
+/** Nothing of a project. */
+export const NO_FILES: FoundFiles = { all: [], byVersion: new Map(), bytes: 0 };
 const NOTHING: SourceAnswer = { found: false, files: NO_FILES };
 
 export function createSources(pages: SimplePages, local: LocalPages, once: OncePerCall): Sources {
   const memory = createLruMap<{ readonly rows: PageRows; readonly files: FoundFiles }>(
-    MOST_FILES,
-    ({ rows }) => rows.count + 1,
+    MOST_PAGE_BYTES,
+    ({ rows }) => rows.bytes + 1,
   );
   const links = createLruMap<PageRows>(64);
   const fileSources = new WeakMap<IndexSources, Map<string, FileSource>>();
