@@ -14,6 +14,7 @@ import {
   leavesNothing,
   nextCommand,
   run,
+  settled,
   stateOf,
 } from "../harness/killing.ts";
 import { createKillingWorld, type KillingWorld } from "../harness/killing-world.ts";
@@ -78,6 +79,7 @@ async function failOnce(
     );
   const next = await run(world, nextCommand(world, step));
   assert.equal(next.code, 0, `${at}\nnext: ${next.stdout}${next.stderr}`);
+  await settled(root);
   const state = stateOf(root, step, at);
   assert.equal(state, code === 0 ? "new" : "old", at);
   await leavesNothing(world, at);

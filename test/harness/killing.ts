@@ -134,7 +134,7 @@ export async function learnSteps(options: KillingOptions): Promise<readonly Know
 }
 
 /** Waits for trash that is emptied after the answer. */
-async function settled(root: string): Promise<void> {
+export async function settled(root: string): Promise<void> {
   for (let waited = 0; ownEntries(root).length > 0 && waited < 60_000; waited += 20) await sleep(20);
   assert.deepEqual(ownEntries(root), []);
 }
