@@ -140,6 +140,7 @@ async function bringOrder(order: Order, pool: WorkerPool, call: Call): Promise<S
 async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<StoredWheel> {
   const { store, filename, demands, subject = filename } = order;
   await nextTurn();
+  call.signal.throwIfAborted();
   const stage = store.createStage();
   try {
     const scratch = join(stage, "download");

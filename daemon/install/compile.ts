@@ -1,11 +1,11 @@
 import { renameSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { ASSETS_FOLDER } from "../python/interpreter.ts";
 import type { InterpreterFacts } from "../python/interpreter-facts.ts";
 import { PipdError } from "../std/errors.ts";
 import { ensurePrivateFolder } from "../std/files.ts";
+import { removeInTheEnd } from "../std/remove-in-the-end.ts";
 import { createSingleFlight } from "../std/single-flight.ts";
 import { stageBeside } from "../store/wheel-folder.ts";
 import { bytecodeFolder, type StoredWheel } from "../store/wheel-store.ts";
@@ -107,7 +107,7 @@ export function createCompiler({
       writeFileSync(join(stage, COMPILED_SOURCES), compiled.join("\n"), { mode: 0o600 });
       return publish(stage, wheel, cacheTag, new Set(compiled));
     } finally {
-      await rm(stage, { recursive: true, force: true });
+      await removeInTheEnd(stage);
     }
   };
 

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { ensurePrivateFolder } from "../std/files.ts";
+import { removeInTheEnd } from "../std/remove-in-the-end.ts";
 import type { WorkerPool } from "../std/worker-pool.ts";
 import type { SpareFolder, SpareTrees } from "../store/spare-trees.ts";
 import { stageBeside } from "../store/wheel-folder.ts";
@@ -65,7 +65,7 @@ export async function stageSpare(
   } catch {
     // The wheel is gone, or damaged, or the disk is full: the next installation links as ever.
   } finally {
-    await rm(stage, { recursive: true, force: true }).catch(() => {});
+    await removeInTheEnd(stage);
   }
 }
 

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ensurePrivateFolder, writeFileAtomically } from "../std/files.ts";
 import { namesIn } from "../std/read-file.ts";
+import { removeInTheEnd } from "../std/remove-in-the-end.ts";
 import { throwAway } from "./wheel-folder.ts";
 
 /** What is known of a folder of a spare tree: when it was changed last, in ms, and how many files are in it. */
@@ -121,7 +122,7 @@ export function createSpareTrees(folder: string, discarded: string, limits: Spar
         known.set(key, index.size * FOLDER_BYTES);
         shrink();
       } catch {
-        await rm(tree, { recursive: true, force: true });
+        await removeInTheEnd(tree);
       }
     },
     hasRoom() {

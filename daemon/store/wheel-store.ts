@@ -7,6 +7,7 @@ import { ensurePrivateFolder } from "../std/files.ts";
 import { nextTurn } from "../std/next-turn.ts";
 import { processMark, stateOfProcess } from "../std/process-mark.ts";
 import { namesIn } from "../std/read-file.ts";
+import { removeInTheEnd } from "../std/remove-in-the-end.ts";
 import { findLocalHash, rememberLocalHash } from "./local-hashes.ts";
 import { createManifestMemory, type ManifestMemory } from "./manifest-memory.ts";
 import { createSpareTrees, type SpareTrees } from "./spare-trees.ts";
@@ -134,7 +135,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
     find: (sha256) => findWheel(place, sha256),
     createStage: () => createStage(place),
     add: (stage, manifest) => addWheel(place, stage, manifest),
-    discard: (stage) => rm(stage, { recursive: true, force: true }),
+    discard: (stage) => removeInTheEnd(stage),
     claim: (sha256, signal) => place.claims.claim(sha256, signal),
     hold: (sha256) => holdWheel(place, sha256),
     list: () => listWheels(place),
@@ -169,7 +170,8 @@ export function createTemporaryWheelStore(
   const folder = mkdtempSync(join(parent, `${TEMPORARY}${processMark()}-`));
   return {
     store: createWheelStore({ folder, clock }),
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+    // A download that was given up may still be making its last folder.
+    [Symbol.asyncDispose]: () => removeInTheEnd(folder, true),
   };
 }
 
@@ -218,7 +220,7 @@ async function addWheel(place: Place, stage: string, manifest: WheelManifest): P
     const taken = await moveWheel(place, stage, target);
     const wheel = findWheel(place, manifest.sha256);
     if (wheel !== undefined) {
-      if (taken) await rm(stage, { recursive: true, force: true });
+      if (taken) await removeInTheEnd(stage);
       return wheel;
     }
     // A damaged wheel stands there: it makes room.
