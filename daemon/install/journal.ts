@@ -64,7 +64,12 @@ export function createJournalFolder(root: string): string {
   try {
     mkdirSync(join(folder, "trash"), { mode: 0o700 });
   } catch (error) {
-    rmdirSync(folder);
+    try {
+      rmdirSync(folder);
+    } catch {
+      // The disk that takes no second folder may not give up the first one either.
+      abandonJournal(folder);
+    }
     throw error;
   }
   return folder;

@@ -18,5 +18,8 @@ export class PipdError extends Error {
 /** The `errno` name (`ENOENT`, `EACCES`, ...) of an error thrown by Node, or undefined. */
 export function errnoOf(error: unknown): string | undefined {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  return typeof code === "string" ? code : undefined;
+  return typeof code === "string" ? (UNNAMED[code] ?? code) : undefined;
 }
+
+/** What Node has no name for. */
+const UNNAMED: Readonly<Record<string, string>> = { "Unknown system error -122": "EDQUOT" };
