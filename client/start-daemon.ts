@@ -28,9 +28,10 @@ export const ALLOCATION = {
 
 /** The arguments of Node that make it the daemon of these folders. */
 export function daemonCommand(buildFolder: string, folders: PipdFolders, flags: readonly string[]): string[] {
-  // The old generation is collected when as much again has come, not when it has tripled, which keeps a daemon small over thousands of commands (R58).
-  // A young one of 8 MB costs an idle daemon nothing; with 4 MB a sixth of a cold resolution's CPU time went into copying what survives (R59).
-  const memory = ["--max-semi-space-size=8", "--heap-growing-percent=100"];
+  // The old generation is collected when half as much again has come, not when it has tripled: a thousand commands leave 140 MB behind instead of 155,
+  // and take no longer (R58). A young one of 8 MB costs an idle daemon nothing; with 4 MB a sixth of a cold resolution's CPU time went into copying what
+  // survives (R59).
+  const memory = ["--max-semi-space-size=8", "--heap-growing-percent=50"];
   return [...memory, `${buildFolder}/daemon.js`, `--folders=${JSON.stringify(folders)}`, ...flags];
 }
 
