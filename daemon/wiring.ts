@@ -98,7 +98,7 @@ export async function wire(world: WiringParts): Promise<Wired> {
     // Only what was used last stays in memory: somebody may take another cache folder each time.
     opened.delete(folder);
     opened.set(folder, known);
-    for (const each of [...opened.values()].slice(0, -MOST_REMEMBERED)) each.forget();
+    [...opened.values()].at(-MOST_REMEMBERED - 1)?.forget();
     return known;
   };
   const own = caches();

@@ -143,14 +143,16 @@ static bool is_below_own(const char *path) {
   return own;
 }
 
-/* Whether a daemon in this folder did not answer a short while ago: the TypeScript client knows whether that still counts. */
-static bool is_marked_hung(const text *folder) {
+static bool has_file(const text *folder, const char *below) {
   text path = {0};
-  text_path(&path, folder, "/hung");
+  text_path(&path, folder, below);
   bool there = access(path.data, F_OK) == 0;
   free(path.data);
   return there;
 }
+
+/* Whether a daemon in this folder did not answer a short while ago: the TypeScript client knows whether that still counts. */
+static bool is_marked_hung(const text *folder) { return has_file(folder, "/hung"); }
 
 typedef enum { NOT_HERE, HERE, UNKNOWN } finding;
 
@@ -232,13 +234,7 @@ static bool is_switched_off(const place *at) {
 }
 
 /* Whether clients leave the daemon alone for a while, because it has crashed again and again (R61). */
-static bool is_crash_pause(const place *at) {
-  text path = {0};
-  text_path(&path, &at->state, "/crashes/pause");
-  bool there = access(path.data, F_OK) == 0;
-  free(path.data);
-  return there;
-}
+static bool is_crash_pause(const place *at) { return has_file(&at->state, "/crashes/pause"); }
 
 bool find_daemon(place *to) {
   const char *home = variable("HOME");

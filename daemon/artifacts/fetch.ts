@@ -161,7 +161,7 @@ async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<
     await order.done(wheel.sha256);
     return wheel;
   } catch (error) {
-    await store.discard(stage).catch(() => {});
+    await store.discard(stage);
     if (isReadFailure(error))
       throw new PipdError("unreadable-file", `Could not read ${filename}: ${String(error)}`, {
         hint: osHint("EIO") ?? "",

@@ -65,6 +65,7 @@ export const MOST_PAGE_BYTES = 100e6;
 /** What a page takes beside its rows. */
 const PAGE_BYTES = 2_000;
 const MOST_STAMPS = 20_000;
+
 interface Kept {
   /** Of the content the rows were made of, in the cache. */
   readonly version: number;
@@ -101,8 +102,8 @@ export function createSimplePages(
     return rows;
   }
 
-  const rowsIn = async (answer: CachedContent, key: NormalizedName | undefined): Promise<PageRows> =>
-    rowsOfPage(await read({ headers: headersOfBody(answer.headers), body: answer.body, url: answer.url, key }));
+  const rowsIn = async (content: CachedContent, key: NormalizedName | undefined): Promise<PageRows> =>
+    rowsOfPage(await read({ ...content, key }));
 
   /** The rows of a cached answer; the same object as long as its content is the same. */
   async function recall(
@@ -140,11 +141,11 @@ export function createSimplePages(
     counts.misses += 1;
     const isGone = answer.status === 404 || answer.status === 410;
     if (answer.status !== 200 && !isGone) throw statusError(answer);
-    const rows = isGone ? undefined : await rowsIn(answer, request.key);
+    const body = isGone ? NO_BYTES : answer.body;
+    const content: CachedContent = { headers: headersOfBody(answer.headers), body, url: answer.url };
+    const rows = isGone ? undefined : await rowsIn(content, request.key);
     // A page without files may be anything that came in the index's place, the log-in page of a network for one.
     const isKept = !request.cacheDisabled && (rows === undefined || hasDistribution(rows));
-    const { body, url: foundAt } = answer;
-    const content = { headers: headersOfBody(answer.headers), body: isGone ? NO_BYTES : body, url: foundAt };
     const stored = isKept ? cache.store(asked, answer, content) : undefined;
     if (stored !== undefined) return remember(name, stored, rows);
     // Another page than the one that is known, and none to be kept: that one is over.

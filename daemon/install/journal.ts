@@ -152,10 +152,13 @@ export function abandonJournal(folder: string): void {
 /** By this process. */
 const abandoned = new Set<string>();
 
-/** The folders of transactions in a root, and their trash, whose process is gone or has given them up. */
-export function orphanedJournals(root: string): readonly string[] {
-  return entriesOf(root)
-    .filter((name) => isTransactionFolder(name) || isTrashFolder(name))
+/**
+ * The folders of transactions in a root, and their trash, whose process is gone or has given them up.
+ * @param names what is in the root, if that is known
+ */
+export function orphanedJournals(root: string, names = entriesOf(root)): readonly string[] {
+  return names
+    .filter(isJournalFolder)
     .map((name) => join(root, name))
     .filter((folder) => !isOwned(folder));
 }
@@ -163,10 +166,14 @@ export function orphanedJournals(root: string): readonly string[] {
 /**
  * Gives every committed transaction in a root the name of trash, whoever made it, so that whoever looks at the root after a sudden end sees the
  * change that comes now and no earlier one. To be called with the environment's lock held.
+ * @returns the names in the root afterwards
  */
-export function retireCommitted(root: string): void {
-  for (const name of entriesOf(root))
-    if (isTransactionFolder(name) && existsSync(join(root, name, COMMITTED))) retireJournal(join(root, name));
+export function retireCommitted(root: string): readonly string[] {
+  return entriesOf(root).map((name) =>
+    isTransactionFolder(name) && existsSync(join(root, name, COMMITTED))
+      ? basename(retireJournal(join(root, name)))
+      : name,
+  );
 }
 
 /**
@@ -209,10 +216,13 @@ function entriesOf(folder: string): readonly string[] {
 }
 
 /** Whether a folder of this name is that of a transaction. */
-export const isTransactionFolder = (name: string): boolean => name.startsWith(PREFIX);
+const isTransactionFolder = (name: string): boolean => name.startsWith(PREFIX);
 
 /** Whether a folder of this name is what a transaction has moved away. */
 export const isTrashFolder = (name: string): boolean => name.startsWith(TRASH_PREFIX);
+
+/** Whether a folder of this name is one of these. */
+export const isJournalFolder = (name: string): boolean => isTransactionFolder(name) || isTrashFolder(name);
 
 /** What has become of the process that made the folder of a transaction. */
 export const ownerOfJournal = (folder: string): ReturnType<typeof stateOfProcess> =>

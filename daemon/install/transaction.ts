@@ -296,8 +296,7 @@ export async function recoverTransactions(
 ): Promise<string | undefined> {
   const repaired: string[] = [];
   for (const root of new Set(roots)) {
-    retireCommitted(root);
-    for (const folder of orphanedJournals(root)) {
+    for (const folder of orphanedJournals(root, retireCommitted(root))) {
       call.signal.throwIfAborted();
       const journal = repair(folder, root);
       if (journal !== undefined) repaired.push(`${root} (${journal.what})`);

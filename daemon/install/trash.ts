@@ -5,14 +5,7 @@ import type { Chores, Turn } from "../std/chores.ts";
 import { errnoOf } from "../std/errors.ts";
 import { ensurePrivateFolder } from "../std/files.ts";
 import { namesIn } from "../std/read-file.ts";
-import {
-  isTransactionFolder,
-  isTrashFolder,
-  nameAsTrash,
-  ownerOfJournal,
-  readJournal,
-  retireJournal,
-} from "./journal.ts";
+import { isJournalFolder, nameAsTrash, ownerOfJournal, readJournal, retireJournal } from "./journal.ts";
 import { discard } from "./transaction.ts";
 
 /** What transactions have moved away, until it is deleted. */
@@ -45,12 +38,10 @@ export function createTrash({ chores, register }: TrashOptions): Trash {
       if (!noted.has(nameAsTrash(folder))) begin(folder, writeNote(register, folder));
     },
     resume() {
-      for (const each of namesIn(register)) {
-        const note = join(register, each);
+      for (const name of namesIn(register)) {
+        const note = join(register, name);
         const folder = readFileSync(note, "utf8");
-        const name = basename(folder);
-        if ((isTransactionFolder(name) || isTrashFolder(name)) && ownerOfJournal(folder) !== "running")
-          begin(folder, note);
+        if (isJournalFolder(basename(folder)) && ownerOfJournal(folder) !== "running") begin(folder, note);
       }
     },
   };

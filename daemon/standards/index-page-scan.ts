@@ -8,7 +8,6 @@ import {
   CLOSE,
   CLOSE_LIST,
   COMMA,
-  type EntryShape,
   entryShape,
   OPEN,
   OPEN_LIST,
@@ -67,7 +66,7 @@ function checkValue(text: string, start: number, key: string): number {
 function scanFiles(text: string, start: number, pageUrl: string, sink: EntrySink): number {
   let at = skipSpace(text, start + 1);
   if (text.charCodeAt(at) === CLOSE_LIST) return at + 1;
-  const shapes: EntryShape[] = [];
+  const shapes: RegExp[] = [];
   for (;;) {
     let end = readByShape(text, at, shapes, sink);
     if (end < 0) {
@@ -87,9 +86,9 @@ function scanFiles(text: string, start: number, pageUrl: string, sink: EntrySink
 }
 
 /** The entry at `at`, if it looks like one that was there before, which is moved to the front; gives the position behind it, or -1. */
-function readByShape(text: string, at: number, shapes: EntryShape[], sink: EntrySink): number {
+function readByShape(text: string, at: number, shapes: RegExp[], sink: EntrySink): number {
   for (let known = 0; known < shapes.length; known++) {
-    const { pattern } = shapes[known] as EntryShape;
+    const pattern = shapes[known] as RegExp;
     pattern.lastIndex = at;
     const filename = pattern.exec(text)?.[1];
     if (filename === undefined) continue;

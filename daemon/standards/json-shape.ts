@@ -26,32 +26,27 @@ const FOLDER = String.raw`(?:[^"\\\x00-\x1f#?]*/)?`;
 /** One pattern for values of any kind: the same field has text in one entry, and null in the next. */
 const SCALAR = String.raw`(?:"${PLAIN}"|-?(?:0|[1-9]\d{0,14})|true|false|null)`;
 
-/** Entries of an index page that have the same fields in the same order, as the index writes them. */
-export interface EntryShape {
-  /**
-   * Matches, at its `lastIndex`, a valid entry of this shape whose URL ends in its `filename`, which is the first group and has no character that is
-   * quoted in URLs.
-   */
-  readonly pattern: RegExp;
-}
-
-/** The shape of an entry of `files`, valid JSON; undefined if such entries have to be looked at one by one. */
-export function entryShape(entry: string): EntryShape | undefined {
+/**
+ * The shape of an entry of `files`, valid JSON: what matches, at its `lastIndex`, a valid entry that has the same fields in the same order, as the index
+ * writes them, and whose URL ends in its `filename`, which is the first group and has no character that is quoted in URLs. Undefined if such entries
+ * have to be looked at one by one.
+ */
+export function entryShape(entry: string): RegExp | undefined {
   if (entry.includes("\\")) return undefined;
   const found = { pattern: "", last: 0, seen: [] as string[] };
   takeMembers(entry, 0, found, 0);
   found.pattern += escaped(entry.slice(found.last));
   const { seen } = found;
   if (seen.length !== 2 || seen[0] === seen[1]) return undefined;
-  const known = shapes.get(found.pattern) ?? { pattern: new RegExp(found.pattern, "y") };
+  const shape = shapes.get(found.pattern) ?? new RegExp(found.pattern, "y");
   if (shapes.size >= MOST_SHAPES) shapes.clear();
-  shapes.set(found.pattern, known);
-  known.pattern.lastIndex = 0;
-  return known.pattern.test(entry) ? known : undefined;
+  shapes.set(found.pattern, shape);
+  shape.lastIndex = 0;
+  return shape.test(entry) ? shape : undefined;
 }
 
 /** By their pattern: the pages of an index look alike, and compiling a pattern takes as long as reading a small page. */
-const shapes = new Map<string, EntryShape>();
+const shapes = new Map<string, RegExp>();
 const MOST_SHAPES = 100;
 
 /** Adds the members of the object at `at` to the pattern; gives the position behind it. Of `filename` and `url` at any depth is kept that they were seen. */
@@ -71,8 +66,8 @@ function takeMembers(
     const isWanted = key === "filename" || key === "url";
     if (first === OPEN) takeMembers(text, start, found, depth + 1);
     else if (first !== OPEN_LIST) {
-      const isSecond = found.seen.length > 0;
-      const value = key === "url" ? `${FOLDER}${isSecond ? "\\1" : `(${NAME})`}` : isSecond ? "\\1" : `(${NAME})`;
+      const name = found.seen.length > 0 ? "\\1" : `(${NAME})`;
+      const value = key === "url" ? `${FOLDER}${name}` : name;
       found.pattern += escaped(text.slice(found.last, start)) + (isWanted && depth === 0 ? `"${value}"` : SCALAR);
       found.last = end;
     }

@@ -139,7 +139,7 @@ export function createHttpCache(path: string, clock: () => number): HttpCache {
   const policyOf = ({ url, headers }: CacheRequest, response: { status: number; headers: Record<string, string> }) =>
     new Policy({ url, method: "GET", headers }, response, { shared: false, cacheHeuristic: 0 });
   const waiting = createWriteBehind<WaitingPage | WaitingText>((work) =>
-    use((sql) => sql.transaction(() => work((_name, row) => writeRow(sql, row)))()),
+    use((sql) => sql.transaction(() => work((row) => writeRow(sql, row)))()),
   );
   const waitingPage = (key: string) => waiting.get(pageName(key)) as WaitingPage | undefined;
   const rowOf = (key: string) =>

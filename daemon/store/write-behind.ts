@@ -21,7 +21,7 @@ const BREAK = 4;
 
 /** `transact` runs a function in one transaction, gives it what writes one row, and may run it again when that failed. */
 export function createWriteBehind<Row>(
-  transact: (work: (write: (name: string, row: Row) => void) => void) => void,
+  transact: (work: (write: (row: Row) => void) => void) => void,
 ): WriteBehind<Row> {
   const waiting = new Map<string, { readonly row: Row; readonly size: number }>();
   let bytes = 0;
@@ -45,7 +45,7 @@ export function createWriteBehind<Row>(
       transact((write) => {
         written = [];
         for (const [name, { row }] of waiting) {
-          write(name, row);
+          write(row);
           written.push(name);
           if (performance.now() >= until) break;
         }

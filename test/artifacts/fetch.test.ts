@@ -123,8 +123,10 @@ describe("fetching wheels", () => {
     const alone = serving([other]);
     const signal = AbortSignal.timeout(5);
     await assert.rejects(alone.fetcher.fetchWheel(indexFile(other), callWith({ signal })), { name: "TimeoutError" });
-    for (let tries = 0; contentsOf(alone.store).length > 1 && tries < 500; tries++) await sleep(10);
-    assert.deepEqual(contentsOf(alone.store), [".stage"]);
+    // A download that is left before its turn comes has not even made the folder of the stages.
+    const left = (): readonly string[] => contentsOf(alone.store).filter((entry) => entry !== ".stage");
+    for (let tries = 0; left().length > 0 && tries < 500; tries++) await sleep(10);
+    assert.deepEqual(left(), []);
     assert.equal(contentsOf(store).filter((entry) => entry.startsWith(".stage/")).length, 0);
   });
 

@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { measureIdle, measureLoop, measureStart } from "./daemon.ts";
 import { measureCold, measureFromStore } from "./installing.ts";
-import { PYTHON } from "./peers.ts";
 import { measureOutdated, measureResolving } from "./resolving.ts";
 import { measureScale } from "./scale.ts";
 import { measureStores } from "./stores.ts";
@@ -38,12 +37,10 @@ try {
     if (wanted("store")) await measureFromStore(world, near, jupyter);
     if (wanted("cold")) measureLoop(world, "jupyter cold", await measureCold(world));
   }
-  if (wanted("scale"))
-    await measureScale(world, async () => {
-      const root = await world.environment();
-      return { root, site: join(root, "lib", `python3.${PYTHON.minor}`, "site-packages") };
-    });
-  if (wanted("scale")) await measureStores(world);
+  if (wanted("scale")) {
+    await measureScale(world);
+    await measureStores(world);
+  }
   if (world.recorded === undefined) console.log("resolving is left out: no ../shared/index");
   else if (wanted("resolve")) await measureResolving(world);
   const file = join(import.meta.dirname, "../../.build/bench.md");

@@ -5,6 +5,7 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Sandbox } from "../harness/sandbox.ts";
 import { dialDaemon } from "../server/raw-connection.ts";
+import { PYTHON } from "./peers.ts";
 import type { Row } from "./table.ts";
 import type { World } from "./world.ts";
 
@@ -20,7 +21,7 @@ const SIZES: readonly number[] = [10, 100, 400, 1000];
 const CLIENTS: readonly number[] = [1, 10, 50];
 
 /** Makes a folder of so many info folders, each of which depends on three others, and gives its path; to be used with `--path` or as site-packages. */
-export function makeInfoFolders(folder: string, count: number): void {
+function makeInfoFolders(folder: string, count: number): void {
   for (let index = 0; index < count; index++) {
     const info = join(folder, `made_${index}-1.${index}.dist-info`);
     mkdirSync(info, { recursive: true });
@@ -120,17 +121,17 @@ async function growthByClients(
   return points;
 }
 
-/** Both curves. `makeEnvironment` gives the root and the site-packages of a new environment. */
-export async function measureScale(
-  world: World,
-  makeEnvironment: () => Promise<{ readonly root: string; readonly site: string }>,
-): Promise<void> {
+/** The root of a new environment in which so many distributions seem to be installed. */
+export async function filledEnvironment(world: World, count: number): Promise<string> {
+  const root = await world.environment();
+  makeInfoFolders(join(root, "lib", `python3.${PYTHON.minor}`, "site-packages"), count);
+  return root;
+}
+
+/** Both curves. */
+export async function measureScale(world: World): Promise<void> {
   const environments = new Map<number, string>();
-  for (const size of SIZES) {
-    const { root, site } = await makeEnvironment();
-    makeInfoFolders(site, size);
-    environments.set(size, root);
-  }
+  for (const size of SIZES) environments.set(size, await filledEnvironment(world, size));
   // A folder that has just changed is read each time.
   await sleep(2500);
   for (const point of await growthByPackages(world.sandbox, environments)) world.row(rowOf(point));

@@ -2,11 +2,9 @@
 import { createHash } from "node:crypto";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeWheel } from "../harness/wheel-maker.ts";
-import { PYTHON } from "./peers.ts";
-import { makeInfoFolders } from "./scale.ts";
+import { filledEnvironment } from "./scale.ts";
 import type { World } from "./world.ts";
 
 const PAGES: readonly number[] = [1000, 10_000];
@@ -38,13 +36,6 @@ async function startMadeIndex(): Promise<{ readonly url: string; readonly server
   const server = createServer(({ url = "/" }, response) => void answer(url, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/simple/`, server };
-}
-
-/** The root of a new environment in which so many distributions seem to be installed. */
-async function filledEnvironment(world: World, count: number): Promise<string> {
-  const root = await world.environment();
-  makeInfoFolders(join(root, "lib", `python3.${PYTHON.minor}`, "site-packages"), count);
-  return root;
 }
 
 /** Both curves; each point in a daemon of its own. */
