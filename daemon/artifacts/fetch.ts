@@ -9,7 +9,7 @@ import { createHitCounter, type HitCounter } from "../std/hit-counter.ts";
 import { nextTurn } from "../std/next-turn.ts";
 import { osHint } from "../std/os-hint.ts";
 import { createSingleFlight } from "../std/single-flight.ts";
-import type { WorkerPool } from "../std/worker-pool.ts";
+import type { WorkerPool, WorkerTask } from "../std/worker-pool.ts";
 import { type StoredWheel, storeUnwritable } from "../store/wheel-folder.ts";
 import type { WheelManifest } from "../store/wheel-manifest.ts";
 import type { WheelStore } from "../store/wheel-store.ts";
@@ -146,7 +146,7 @@ async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<
     const scratch = join(stage, "download");
     await mkdir(scratch, { mode: 0o700 });
     const { archive, sha256 } = await order.bring(scratch, call);
-    const task: UnpackTask & { readonly kind: string } = {
+    const task: UnpackTask & WorkerTask = {
       kind: "unpack",
       archive,
       filename,
@@ -154,6 +154,7 @@ async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<
       sha256,
       demands,
       subject,
+      weight: (await stat(archive)).size,
     };
     const manifest = await pool.run<WheelManifest>(task, [], call.signal);
     await rm(scratch, { recursive: true, force: true });

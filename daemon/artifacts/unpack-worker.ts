@@ -39,7 +39,8 @@ export async function unpackWheel(task: UnpackTask): Promise<WheelManifest> {
     const sha256 = verifiedHash(descriptor, task);
     const directory = await readWheelDirectory(descriptor, task.filename);
     const tree = join(task.stage, "files");
-    const unpacked = await unpackEntries(createWheelContent(descriptor, task.filename), directory, tree, task.filename);
+    using content = createWheelContent(descriptor, task.filename);
+    const unpacked = await unpackEntries(content, directory, tree, task.filename);
     return manifestOf(task.filename, sha256, directory, tree, unpacked);
   } finally {
     closeSync(descriptor);
@@ -58,7 +59,8 @@ export async function readWheelMetadata(task: { readonly archive: string }): Pro
     const path = `${directory.distInfo}/METADATA`;
     const entry = directory.entries.find(({ name }) => name === path);
     if (entry === undefined || !isWhole(entry)) throw invalidWheel(filename, "an entry is too large", path);
-    return decode(createWheelContent(descriptor, filename).read(entry), filename, path);
+    using content = createWheelContent(descriptor, filename);
+    return decode(content.read(entry), filename, path);
   } finally {
     closeSync(descriptor);
   }

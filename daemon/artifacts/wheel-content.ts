@@ -10,9 +10,11 @@ const WHOLE_ENTRY = 16 * 2 ** 20;
 const BLOCK = 4 * 2 ** 20;
 const PIECE = 2 ** 20;
 const LOCAL_HEADER = 30;
+/** Of the archive before, for the next one: a new block for each would have the collector run all the time. */
+let freeBlock: Buffer | undefined;
 
-/** Reads the contents of a wheel's entries, best in the order of their place. Belongs to one open archive. */
-export interface WheelContent {
+/** Reads the contents of a wheel's entries, best in the order of their place. Belongs to one open archive, and is disposed of with it. */
+export interface WheelContent extends Disposable {
   /** The content of an entry, checked against the archive's size and CRC. Only for entries that `isWhole`. */
   read(entry: WheelEntry): Buffer;
   /** Writes an entry that `isWhole` as a new file with this mode, and gives its sha256 in urlsafe base64 without padding. */
@@ -33,7 +35,7 @@ export function createWheelContent(descriptor: number, filename: string): WheelC
   /** The bytes from the entry's local header to its end in the archive, at most `length` of them. */
   const bytesOf = (entry: WheelEntry, length: number): Buffer => {
     if (entry.start < blockStart || entry.start + length > blockStart + block.length) {
-      const target = length > BLOCK ? Buffer.allocUnsafeSlow(length) : (spare ??= Buffer.allocUnsafeSlow(BLOCK));
+      const target = length > BLOCK ? Buffer.allocUnsafeSlow(length) : (spare ??= takeBlock());
       block = target.subarray(0, readFully(descriptor, target, entry.start));
       blockStart = entry.start;
     }
@@ -80,7 +82,17 @@ export function createWheelContent(descriptor: number, filename: string): WheelC
       return hash("sha256", content, "base64url");
     },
     writeInPieces,
+    [Symbol.dispose]() {
+      freeBlock ??= spare;
+      spare = undefined;
+    },
   };
+}
+
+function takeBlock(): Buffer {
+  const block = freeBlock ?? Buffer.allocUnsafeSlow(BLOCK);
+  freeBlock = undefined;
+  return block;
 }
 
 /** Where the content starts after the local header, which must agree with the central directory in what both say of the name and method. */

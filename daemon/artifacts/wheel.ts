@@ -127,7 +127,7 @@ class BlockReader extends RandomAccessReader {
   ): void {
     try {
       if (position < this.#start || position + length > this.#start + this.#block.length) {
-        const block = Buffer.allocUnsafe(Math.max(length, 2 ** 18));
+        const block = Buffer.allocUnsafe(Math.max(length, 2 ** 16));
         this.#block = block.subarray(0, readFully(this.#descriptor, block, position));
         this.#start = position;
       }

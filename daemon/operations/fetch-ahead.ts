@@ -33,6 +33,8 @@ const MOST_AT_ONCE = 8;
 /** Of all wheels that are begun before the resolution has ended; larger ones, and those whose size no index tells, have time until then. Bytes. */
 const MOST_BYTES = 256e6;
 const LARGEST = 64e6;
+/** Of a wheel that is worth a start before the resolver has decided for it, bytes. */
+const LARGE = 1e6;
 
 const NOT_NEEDED = new Error("the wheel is not needed any more");
 
@@ -41,12 +43,18 @@ interface Begun {
   readonly controller: AbortController;
 }
 
+/** Whatever comes last is waited for: it had better be a small wheel. */
+export const bySizeDescending = (a: ProjectFile, b: ProjectFile): number => (b.size ?? 0) - (a.size ?? 0);
+
 /**
- * A decision of the resolver is seldom taken back: the wheel it stands for is fetched at once. If it is taken back, so is the wheel.
+ * A decision of the resolver is seldom taken back: the wheel it stands for is fetched at once. If it is taken back, so is the wheel. Large wheels, which
+ * all would wait for in the end, are begun as soon as a decision for them is expected.
  */
 export function createFetchAhead({ caches, installed, isChecked, call }: FetchAheadContext): FetchAhead {
   const begun = new Map<string, Begun>();
   const waiting = new Map<string, ProjectFile>();
+  /** Begun before there was a decision. */
+  const expected = new Map<NormalizedName, ProjectFile>();
   let underWay = 0;
   let bytes = 0;
   let isSettled = false;
@@ -66,9 +74,9 @@ export function createFetchAhead({ caches, installed, isChecked, call }: FetchAh
     wheel.then(end, end);
   };
   const beginNext = (): void => {
-    for (const [url, file] of waiting) {
+    for (const file of [...waiting.values()].sort(bySizeDescending)) {
       if (isSettled || underWay >= MOST_AT_ONCE) return;
-      waiting.delete(url);
+      waiting.delete(file.url);
       if (bytes + (file.size ?? 0) <= MOST_BYTES) begin(file);
     }
   };
@@ -82,20 +90,39 @@ export function createFetchAhead({ caches, installed, isChecked, call }: FetchAh
     return sha256 === undefined || caches.store.find(sha256) !== undefined ? undefined : file;
   };
 
+  const enqueue = (file: ProjectFile): void => {
+    if (begun.has(file.url)) return;
+    waiting.set(file.url, file);
+    beginNext();
+  };
+  const giveUp = ({ url }: ProjectFile): void => {
+    waiting.delete(url);
+    begun.get(url)?.controller.abort(NOT_NEEDED);
+    begun.delete(url);
+  };
+  /** What was only expected of a project is given up, unless it is this file. */
+  const forgetExpected = (key: NormalizedName, file: ProjectFile | undefined): void => {
+    const before = expected.get(key);
+    if (before !== undefined && before.url !== file?.url) giveUp(before);
+    expected.delete(key);
+  };
+
   return {
     watch: {
+      expected(candidate) {
+        const file = wanted(candidate);
+        if (file === undefined || (file.size ?? 0) < LARGE) return;
+        forgetExpected(candidate.key, file);
+        expected.set(candidate.key, file);
+        enqueue(file);
+      },
       decided(candidate) {
         const file = wanted(candidate);
-        if (file === undefined || begun.has(file.url)) return;
-        waiting.set(file.url, file);
-        beginNext();
+        forgetExpected(candidate.key, file);
+        if (file !== undefined) enqueue(file);
       },
       takenBack({ source }) {
-        if (source.kind !== "file") return;
-        const { url } = source.file;
-        waiting.delete(url);
-        begun.get(url)?.controller.abort(NOT_NEEDED);
-        begun.delete(url);
+        if (source.kind === "file") giveUp(source.file);
       },
     },
     of: ({ url }) => begun.get(url)?.wheel,

@@ -1,7 +1,8 @@
+import type { ProjectFile } from "../index/project-files.ts";
 import type { Call } from "../std/call.ts";
 import type { StoredWheel } from "../store/wheel-store.ts";
 import type { Chosen } from "./choose-installations.ts";
-import type { FetchAhead } from "./fetch-ahead.ts";
+import { bySizeDescending, type FetchAhead } from "./fetch-ahead.ts";
 import type { HashChecks } from "./hash-checking.ts";
 import { createMessages } from "./install-messages.ts";
 import type { InstallParams } from "./install-params.ts";
@@ -39,11 +40,12 @@ export async function fetchWheels(
   const failed = new AbortController();
   const shared: Call = { ...call, signal: AbortSignal.any([call.signal, failed.signal]) };
   const holds: Disposable[] = [];
-  const fetchOne = async (one: Chosen): Promise<StoredWheel> => {
+  const fetchOne = async (
+    one: Chosen,
+    file: ProjectFile,
+    begun: Promise<StoredWheel> | undefined,
+  ): Promise<StoredWheel> => {
     const { subject, demand, refusal } = checks.of(one);
-    const file = fileOf(one.resolved.candidate, directs);
-    const begun = ahead.of(file);
-    messages.fetching(file, store, begun !== undefined);
     const demands = demand.length === 0 ? {} : { demands: [demand], subject };
     const wheel = await (begun ?? caches.fetcher.fetchWheel(file, shared, { store, ...demands }));
     holds.push(store.hold(wheel.sha256));
@@ -55,19 +57,24 @@ export async function fetchWheels(
     for (const hold of holds) hold[Symbol.dispose]();
     await temporary?.remove();
   };
-  const fetches = new Map(
-    checks.inOrder(chosen).map((one) => [
-      one,
-      fetchOne(one).catch((error: unknown) => {
-        if (!checks.isRequired) {
-          failed.abort(error);
-          ahead.cancel();
-        }
-        throw error;
-      }),
-    ]),
-  );
-  const settled = await Promise.allSettled(fetches.values());
+  const order = checks.inOrder(chosen).map((one) => {
+    const file = fileOf(one.resolved.candidate, directs);
+    const begun = ahead.of(file);
+    messages.fetching(file, store, begun !== undefined);
+    return { one, file, begun };
+  });
+  const fetches = new Map<Chosen, Promise<StoredWheel>>();
+  for (const { one, file, begun } of order.toSorted((a, b) => bySizeDescending(a.file, b.file))) {
+    const fetching = fetchOne(one, file, begun).catch((error: unknown) => {
+      if (!checks.isRequired) {
+        failed.abort(error);
+        ahead.cancel();
+      }
+      throw error;
+    });
+    fetches.set(one, fetching);
+  }
+  const settled = await Promise.allSettled(order.map(({ one }) => fetches.get(one)!));
   const failure = settled.find((outcome) => outcome.status === "rejected");
   if (failure === undefined) return { stored: await Promise.all(chosen.map((one) => fetches.get(one)!)), release };
   await release();

@@ -58,6 +58,8 @@ export interface ResolverPorts {
 
 /** Told of decisions while the resolution goes on. A restart makes some anew without taking them back. */
 export interface DecisionWatch {
+  /** The version that would be decided for as things stand now; its metadata is there. Seldom wrong, never taken back: a decision follows, or none. */
+  expected(candidate: Candidate): void;
   decided(candidate: Candidate): void;
   takenBack(candidate: Candidate): void;
 }

@@ -30,8 +30,11 @@ export function createPrefetcher(state: ProviderState): Prefetcher {
     const { version } = project.pick(set, { combined: set, prereleases, pinned: false, permissive: false });
     if (!version || guessed.has(`${key} ${version.key}`)) return;
     guessed.add(`${key} ${version.key}`);
-    when(fetches.metadata(candidateOf(state, key, version)), (metadata) => {
-      if (input.noDeps || metadataFault(metadata, input.markerEnvironment) !== undefined) return;
+    const candidate = candidateOf(state, key, version);
+    when(fetches.metadata(candidate), (metadata) => {
+      if (metadataFault(metadata, input.markerEnvironment) !== undefined) return;
+      world.watch?.expected(candidate);
+      if (input.noDeps) return;
       for (const requirement of metadataRequirements(metadata, input.markerEnvironment).base) {
         if (requirement.url === undefined) fetchProject(demandOf(requirement, undefined), undefined);
       }

@@ -6,13 +6,15 @@ export interface WorkerTask {
   readonly kind: string;
   /** It is short, and much depends on it: it comes before others that wait. */
   readonly isUrgent?: boolean;
+  /** How much work it is, in a measure of its kind: of those that wait, the heaviest comes first, so that no thread is left alone with it at the end. */
+  readonly weight?: number;
 }
 
 /** A fixed number of worker threads, started when first needed and stopped when idle. Lives as long as the daemon. */
 export interface WorkerPool {
   readonly size: number;
   /**
-   * Runs one task, in the order of the calls (urgent ones first). `Result` is what the handler of the task's kind gives (see `serveTasks`).
+   * Runs one task, in the order of the calls (urgent ones first, then the heaviest). `Result` is what the handler of the task's kind gives (see `serveTasks`).
    * Aborting takes a waiting task out of the queue, and ends the thread of a running one; the promise is rejected with the
    * signal's reason, only after the thread is gone, so that the files it was writing can be removed.
    * @throws PipdError "worker-crashed" when the thread ended without an answer; the pool itself goes on.
@@ -152,13 +154,15 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   };
 }
 
+const rank = ({ isUrgent, weight = 0 }: WorkerTask): number => (isUrgent === true ? Number.MAX_VALUE : weight);
+
 /** To the idle thread that worked last (the others may run out of idle time), else to a new one, else into the queue. */
 function dispatch(pool: Pool, job: Job): void {
   const idle = [...pool.threads].findLast((thread) => thread.job === undefined && thread.ending === undefined);
   if (idle !== undefined) give(pool, idle, job);
   else if (pool.threads.size < pool.options.size) give(pool, start(pool), job);
   else {
-    const place = job.task.isUrgent === true ? pool.queue.findIndex(({ task }) => task.isUrgent !== true) : -1;
+    const place = pool.queue.findIndex(({ task }) => rank(task) < rank(job.task));
     pool.queue.splice(place === -1 ? pool.queue.length : place, 0, job);
   }
 }

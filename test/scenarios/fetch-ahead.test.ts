@@ -20,6 +20,16 @@ before(async () => {
       { name: "lib", version: "2.0", files: { "lib/bulk.bin": noise(2_000_000, 1) } },
       { name: "lib", version: "1.0" },
       { name: "zold", version: "1.0", requires: ["lib<2"] },
+      { name: "early", version: "1.0", requires: ["a0<2", "zbig"] },
+      { name: "a0", version: "1.0", requires: ["a1<2"] },
+      { name: "a1", version: "1.0", requires: ["a2<2"] },
+      { name: "a2", version: "1.0", requires: ["a3<2"] },
+      { name: "a3", version: "1.0" },
+      { name: "zbig", version: "1.0", files: { "zbig/bulk.bin": noise(2_000_000, 2) } },
+      { name: "wrong", version: "1.0", requires: ["a0<2", "wide", "b1<2"] },
+      { name: "b1", version: "1.0", requires: ["wide<2"] },
+      { name: "wide", version: "2.0", files: { "wide/bulk.bin": noise(2_000_000, 3) } },
+      { name: "wide", version: "1.0" },
     ]),
     latency: 60,
   });
@@ -31,6 +41,12 @@ const install = (...args: readonly string[]) =>
 
 const linesOf = (text: string, start: string): readonly string[] =>
   text.split("\n").filter((line) => line.startsWith(start));
+
+async function stageIsEmpty(): Promise<void> {
+  const stage = join(twins.sandbox.cache, "wheels-v1", ".stage");
+  for (let waited = 0; waited < 100 && readdirSync(stage).length > 0; waited++) await sleep(50);
+  assert.deepEqual(readdirSync(stage), []);
+}
 
 test("an installation fetches the first wheel while the last is not known yet, and asks for nothing twice", async () => {
   const { code, stdout, stderr } = await install("app");
@@ -47,6 +63,21 @@ test("an installation fetches the first wheel while the last is not known yet, a
   assert.ok(stdout.lastIndexOf("Collecting") < stdout.indexOf("Downloading"), stdout);
 });
 
+test("a large wheel is fetched while others are still decided on, a version that is then not taken is given up", async () => {
+  twins.server.resetCounters();
+  const early = await install("early");
+  assert.equal(early.code, 0, early.stderr);
+  const order = [...twins.server.seen.keys()];
+  const at = (path: string): number => order.indexOf(`/files/${path}`);
+  assert.ok(at("zbig-1.0-py3-none-any.whl") >= 0);
+  assert.ok(at("zbig-1.0-py3-none-any.whl") < at("a2-1.0-py3-none-any.whl.metadata"), order.join("\n"));
+  assert.equal(twins.server.counters().files, 6);
+  const wrong = await install("wrong");
+  assert.equal(wrong.code, 0, wrong.stderr);
+  assert.match(wrong.stdout, /Successfully installed b1-1\.0 wide-1\.0 wrong-1\.0/);
+  await stageIsEmpty();
+});
+
 test("a dry run fetches no wheel; one whose version is taken back is given up", async () => {
   twins.server.resetCounters();
   const dry = await install("--dry-run", "clash");
@@ -56,9 +87,7 @@ test("a dry run fetches no wheel; one whose version is taken back is given up", 
   const { code, stdout, stderr } = await install("clash");
   assert.equal(code, 0, stderr);
   assert.match(stdout, /Successfully installed clash-1\.0 lib-1\.0 zold-1\.0/);
-  const stage = join(twins.sandbox.cache, "wheels-v1", ".stage");
-  for (let waited = 0; waited < 100 && readdirSync(stage).length > 0; waited++) await sleep(50);
-  assert.deepEqual(readdirSync(stage), []);
+  await stageIsEmpty();
 });
 
 test("after cache purge a resolution asks for everything again, as the first one did", async () => {
