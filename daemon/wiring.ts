@@ -231,7 +231,7 @@ function openCaches(folder: string, { http, pool, now, storeLimit, spareTrees }:
     fetcher: createWheelFetcher({
       store,
       pool,
-      download: (file, destination, call) => index.download(file, destination, call),
+      download: (file, destination, call, arrived) => index.download(file, destination, call, arrived),
     }),
     temporaryStore: () => {
       const temporary = createTemporaryWheelStore(folder, now);

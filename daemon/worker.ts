@@ -3,6 +3,7 @@
  * `main.ts` gives this module (or its bundle) to the pool; nothing else imports it.
  */
 import { bytesOfText, textOfBytes } from "../protocol/raw-text.ts";
+import { unpackArrived } from "./artifacts/unpack-arrived.ts";
 import { readWheelMetadata, unpackWheel } from "./artifacts/unpack-worker.ts";
 import { readPage } from "./index/page-rows.ts";
 import type { PageTask } from "./index/simple-index.ts";
@@ -14,6 +15,7 @@ acceptRawPaths({ bytesOfText, textOfBytes });
 
 serveTasks({
   unpack: unpackWheel,
+  "unpack-arrived": unpackArrived,
   "wheel-metadata": readWheelMetadata,
   link: linkShard,
   page: async ({ page }: PageTask) => {

@@ -2,6 +2,7 @@ import type { BigIntStats } from "node:fs";
 import { mkdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { ProjectFile } from "../index/project-files.ts";
+import type { Arrived } from "../index/transfers.ts";
 import type { Call, ProgressEvent, Reporter } from "../std/call.ts";
 import { errnoOf, PipdError } from "../std/errors.ts";
 import { pathOfFileUrl } from "../std/file-url.ts";
@@ -14,6 +15,7 @@ import { type StoredWheel, storeUnwritable } from "../store/wheel-folder.ts";
 import type { WheelManifest } from "../store/wheel-manifest.ts";
 import type { WheelStore } from "../store/wheel-store.ts";
 import { checkHashes, demandOf, type HashDemand } from "./archive-hash.ts";
+import { createEarlyUnpacking } from "./early-unpacking.ts";
 import type { UnpackTask } from "./unpack-worker.ts";
 
 /** A wheel to be had: a file of an index or find-links source (or of a direct URL, in the same shape), or the absolute path of a local file. */
@@ -47,12 +49,22 @@ export interface WheelFetcherPorts {
   /** Where wheels go when the store cannot be written, asked for once at most. Without it that is an error. */
   readonly fallbackStore?: () => WheelStore;
   readonly pool: WorkerPool;
+  /** Bytes an archive must have at least to be unpacked while it is coming. */
+  readonly smallestEarly?: number;
   /** Downloads a file to a path that does not exist yet, and hashes it on the way. */
-  readonly download: (file: ProjectFile, destination: string, call: Call) => Promise<{ readonly sha256: string }>;
+  readonly download: (
+    file: ProjectFile,
+    destination: string,
+    call: Call,
+    arrived?: Arrived,
+  ) => Promise<{ readonly sha256: string }>;
 }
 
 /** What says that the store, or the download on its way there, could not be written. */
 const NO_ROOM: ReadonlySet<string> = new Set(["store-unwritable", "download-not-saved"]);
+
+/** The name of a download in its scratch folder. */
+const ARCHIVE = "archive";
 
 /** One wheel on its way: what is known of it, and how to get it. */
 interface Order {
@@ -65,8 +77,14 @@ interface Order {
   readonly sha256: string | undefined;
   readonly store: WheelStore;
   readonly isRemote: boolean;
+  /** Bytes of an archive that comes over the network, where the index tells. */
+  readonly archiveSize?: number | undefined;
   /** Where the archive lies, and its hash if that was computed on the way there. `scratch` is a new folder that may be used for it. */
-  bring(scratch: string, call: Call): Promise<{ readonly archive: string; readonly sha256: string | undefined }>;
+  bring(
+    scratch: string,
+    call: Call,
+    arrived: Arrived | undefined,
+  ): Promise<{ readonly archive: string; readonly sha256: string | undefined }>;
   /** Called with the hash once the wheel is in the store. */
   done(sha256: string): Promise<void>;
 }
@@ -90,7 +108,7 @@ export function createWheelFetcher(ports: WheelFetcherPorts): WheelFetcher {
     audience.set(key, listeners.add(call.reporter));
     try {
       return await flights.run(key, call.signal, (signal) =>
-        bringOrder(order, ports.pool, { ...call, signal, reporter: reporterFor(listeners) }),
+        bringOrder(order, ports, { ...call, signal, reporter: reporterFor(listeners) }),
       );
     } finally {
       listeners.delete(call.reporter);
@@ -129,23 +147,25 @@ function storedWheel({ filename, subject = filename, demands, sha256, store }: O
 }
 
 /** What comes over the network is brought by one process alone. */
-async function bringOrder(order: Order, pool: WorkerPool, call: Call): Promise<StoredWheel> {
+async function bringOrder(order: Order, ports: WheelFetcherPorts, call: Call): Promise<StoredWheel> {
   const { sha256, store } = order;
-  if (sha256 === undefined || !order.isRemote) return unpackOrder(order, pool, call);
+  if (sha256 === undefined || !order.isRemote) return unpackOrder(order, ports, call);
   using _claim = await store.claim(sha256, call.signal);
   // Whoever had the claim before may have brought it.
-  return storedWheel(order) ?? (await unpackOrder(order, pool, call));
+  return storedWheel(order) ?? (await unpackOrder(order, ports, call));
 }
 
-async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<StoredWheel> {
+async function unpackOrder(order: Order, { pool, smallestEarly }: WheelFetcherPorts, call: Call): Promise<StoredWheel> {
   const { store, filename, demands, subject = filename } = order;
   await nextTurn();
   call.signal.throwIfAborted();
   const stage = store.createStage();
+  const scratch = join(stage, "download");
+  const wheel = { filename, stage, archiveSize: order.archiveSize ?? 0, wholeArchive: join(scratch, ARCHIVE) };
+  const early = createEarlyUnpacking(wheel, pool, call.signal, smallestEarly);
   try {
-    const scratch = join(stage, "download");
     await mkdir(scratch, { mode: 0o700 });
-    const { archive, sha256 } = await order.bring(scratch, call);
+    const { archive, sha256 } = await order.bring(scratch, call, early?.arrived);
     const task: UnpackTask & WorkerTask = {
       kind: "unpack",
       archive,
@@ -155,13 +175,15 @@ async function unpackOrder(order: Order, pool: WorkerPool, call: Call): Promise<
       demands,
       subject,
       weight: (await stat(archive)).size,
+      early: await early?.end(),
     };
     const manifest = await pool.run<WheelManifest>(task, [], call.signal);
     await rm(scratch, { recursive: true, force: true });
-    const wheel = await store.add(stage, manifest);
-    await order.done(wheel.sha256);
-    return wheel;
+    const stored = await store.add(stage, manifest);
+    await order.done(stored.sha256);
+    return stored;
   } catch (error) {
+    await early?.end();
     await store.discard(stage);
     if (isReadFailure(error))
       throw new PipdError("unreadable-file", `Could not read ${filename}: ${String(error)}`, {
@@ -204,9 +226,10 @@ async function orderOf(
     sha256: declared,
     store,
     isRemote: true,
-    bring: async (scratch, call) => {
-      const archive = join(scratch, "archive");
-      const { sha256 } = await download(source, archive, call);
+    archiveSize: source.size,
+    bring: async (scratch, call, arrived) => {
+      const archive = join(scratch, ARCHIVE);
+      const { sha256 } = await download(source, archive, call, arrived);
       return { archive, sha256 };
     },
     done: async () => {},

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, readSync } from "node:fs";
+import { chmodSync, closeSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseWheelFile } from "../standards/dist-info.ts";
 import { parseEntryPoints } from "../standards/entry-points.ts";
@@ -6,9 +6,10 @@ import { InvalidText } from "../standards/invalid-text.ts";
 import { type CoreMetadata, parseMetadataFields } from "../standards/metadata.ts";
 import { normalizeName } from "../standards/name.ts";
 import { tryParseVersion } from "../standards/version.ts";
-import { errnoOf } from "../std/errors.ts";
 import type { ManifestFile, WheelManifest } from "../store/wheel-manifest.ts";
 import { algorithmsOf, checkHashes, type HashDemand, hashFile } from "./archive-hash.ts";
+import { createTreeWriter, storeMode } from "./tree-writer.ts";
+import type { EarlyFile, EarlyTree } from "./unpack-arrived.ts";
 import { invalidWheel, readWheelDirectory, type WheelDirectory, type WheelEntry } from "./wheel.ts";
 import { createWheelContent, isWhole, type WheelContent } from "./wheel-content.ts";
 import { type UnpackedFile, verifyRecord } from "./wheel-record.ts";
@@ -18,14 +19,18 @@ export interface UnpackTask {
   /** Absolute path of the archive, and the file name it goes by (a download may lie under another one). */
   readonly archive: string;
   readonly filename: string;
-  /** An existing, empty folder; the tree is made in `files/` below it. */
+  /** An existing folder; the tree is made in `files/` below it. */
   readonly stage: string;
   /** Of the archive, hex, when somebody computed it already. */
   readonly sha256: string | undefined;
   readonly demands: readonly HashDemand[];
   /** What a message says of which file has another hash; the file name by default. */
   readonly subject?: string;
+  /** What is in `files/` already; nothing else is. */
+  readonly early?: EarlyTree | undefined;
 }
+
+const NOTHING_EARLY: EarlyTree = { files: [], folders: [] };
 
 /**
  * Verifies and unpacks one wheel into a stage of the store: hash demands first, then the table of contents, the contents with RECORD, and what
@@ -40,7 +45,7 @@ export async function unpackWheel(task: UnpackTask): Promise<WheelManifest> {
     const directory = await readWheelDirectory(descriptor, task.filename);
     const tree = join(task.stage, "files");
     using content = createWheelContent(descriptor, task.filename);
-    const unpacked = await unpackEntries(content, directory, tree, task.filename);
+    const unpacked = await unpackEntries(content, directory, tree, task.filename, task.early ?? NOTHING_EARLY);
     return manifestOf(task.filename, sha256, directory, tree, unpacked);
   } finally {
     closeSync(descriptor);
@@ -74,42 +79,38 @@ function verifiedHash(descriptor: number, { filename, subject = filename, sha256
   return digests.get("sha256") ?? "";
 }
 
+/** The files of a wheel as `directory` has them. What was unpacked early stays where it agrees in all with that; else it goes, and all is unpacked. */
 async function unpackEntries(
   content: WheelContent,
   directory: WheelDirectory,
   tree: string,
   filename: string,
+  early: EarlyTree,
 ): Promise<UnpackedFile[]> {
-  const made = new Set<string>();
-  const makeFolder = (folder: string): void => {
-    if (made.has(folder)) return;
-    const slash = folder.lastIndexOf("/");
-    if (slash > 0) makeFolder(folder.slice(0, slash));
-    mkdirSync(folder === "" ? tree : `${tree}/${folder}`, 0o700);
-    made.add(folder);
-  };
-  makeFolder("");
+  const entries = new Map(directory.entries.map((entry) => [entry.name, entry]));
+  const isKept = early.files.every((file) => isSame(file, entries.get(file.path)));
+  if (!isKept) rmSync(tree, { recursive: true, force: true });
   const unpacked: UnpackedFile[] = [];
-  for (const entry of directory.entries) {
-    const { name: path, size } = entry;
-    makeFolder(path.slice(0, Math.max(path.lastIndexOf("/"), 0)));
-    try {
-      const target = `${tree}/${path}`;
-      const mode = modeOf(entry);
-      const sha256 = isWhole(entry)
-        ? content.write(entry, target, mode)
-        : await content.writeInPieces(entry, target, mode);
-      unpacked.push({ path, size, sha256 });
-    } catch (error) {
-      if (errnoOf(error) !== "EEXIST") throw error;
-      throw invalidWheel(filename, "two entries have the same name on this file system", path, error);
-    }
+  for (const { path, size, sha256 } of isKept ? early.files : []) {
+    const entry = entries.get(path);
+    // Local headers say nothing of modes.
+    if (entry?.executable === true) chmodSync(`${tree}/${path}`, storeMode(entry));
+    entries.delete(path);
+    unpacked.push({ path, size, sha256 });
   }
+  const writer = createTreeWriter(tree, content, filename, isKept ? early.folders : []);
+  for (const entry of entries.values()) unpacked.push(await writer.write(entry));
   return unpacked;
 }
 
-/** The file modes of the store: what umask 022 gives, with pip's rule for executables. */
-const modeOf = (entry: WheelEntry): number => (entry.executable ? 0o755 : 0o644);
+const isSame = (early: EarlyFile, entry: WheelEntry | undefined): boolean =>
+  entry !== undefined &&
+  early.start === entry.start &&
+  early.compressedSize === entry.compressedSize &&
+  early.size === entry.size &&
+  early.crc32 === entry.crc32 &&
+  early.deflated === entry.deflated &&
+  early.end <= entry.end;
 
 function manifestOf(
   filename: string,

@@ -2,19 +2,20 @@ import { createHash, hash } from "node:crypto";
 import { closeSync, fchmodSync, openSync } from "node:fs";
 import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
 import { writeFully, writeNewFile } from "../std/files.ts";
-import { invalidWheel, readFully, type WheelEntry } from "./wheel.ts";
+import { invalidWheel, LOCAL_HEADER, LONGEST_LOCAL_HEADER, localEntry, readFully, type WheelEntry } from "./wheel.ts";
 
 /** Entries up to this size are inflated whole and at once; greater ones in pieces, to bound memory. */
 const WHOLE_ENTRY = 16 * 2 ** 20;
 /** Archives are read in blocks: one system call for many small entries. */
 const BLOCK = 4 * 2 ** 20;
 const PIECE = 2 ** 20;
-const LOCAL_HEADER = 30;
 /** Of the archive before, for the next one: a new block for each would have the collector run all the time. */
 let freeBlock: Buffer | undefined;
 
 /** Reads the contents of a wheel's entries, best in the order of their place. Belongs to one open archive, and is disposed of with it. */
 export interface WheelContent extends Disposable {
+  /** The entry whose local header is at `start`, as `localEntry` gives it. */
+  entryAt(start: number): WheelEntry | undefined;
   /** The content of an entry, checked against the archive's size and CRC. Only for entries that `isWhole`. */
   read(entry: WheelEntry): Buffer;
   /** Writes an entry that `isWhole` as a new file with this mode, and gives its sha256 in urlsafe base64 without padding. */
@@ -32,18 +33,18 @@ export function createWheelContent(descriptor: number, filename: string): WheelC
   let blockStart = 0;
   let spare: Buffer | undefined;
 
-  /** The bytes from the entry's local header to its end in the archive, at most `length` of them. */
-  const bytesOf = (entry: WheelEntry, length: number): Buffer => {
-    if (entry.start < blockStart || entry.start + length > blockStart + block.length) {
+  /** `length` bytes of the archive, or fewer at its end. */
+  const bytesAt = (start: number, length: number): Buffer => {
+    if (start < blockStart || start + length > blockStart + block.length) {
       const target = length > BLOCK ? Buffer.allocUnsafeSlow(length) : (spare ??= takeBlock());
-      block = target.subarray(0, readFully(descriptor, target, entry.start));
-      blockStart = entry.start;
+      block = target.subarray(0, readFully(descriptor, target, start));
+      blockStart = start;
     }
-    return block.subarray(entry.start - blockStart, entry.start - blockStart + length);
+    return block.subarray(start - blockStart, start - blockStart + length);
   };
 
   const read = (entry: WheelEntry): Buffer => {
-    const bytes = bytesOf(entry, entry.end - entry.start);
+    const bytes = bytesAt(entry.start, entry.end - entry.start);
     const at = contentStart(bytes, entry, filename);
     const content = inflate(bytes.subarray(at, at + entry.compressedSize), entry, filename);
     if (crc32(content) !== entry.crc32) throw invalidWheel(filename, "an entry's CRC is wrong", entry.name);
@@ -51,7 +52,7 @@ export function createWheelContent(descriptor: number, filename: string): WheelC
   };
 
   const writeInPieces = async (entry: WheelEntry, path: string, mode: number): Promise<string> => {
-    const at = contentStart(bytesOf(entry, Math.min(entry.end - entry.start, BLOCK)), entry, filename);
+    const at = contentStart(bytesAt(entry.start, Math.min(entry.end - entry.start, BLOCK)), entry, filename);
     const target = openSync(path, "wx", mode);
     const sha256 = createHash("sha256");
     let size = 0;
@@ -75,6 +76,7 @@ export function createWheelContent(descriptor: number, filename: string): WheelC
   };
 
   return {
+    entryAt: (start) => localEntry(bytesAt(start, LONGEST_LOCAL_HEADER), start),
     read,
     write(entry, path, mode) {
       const content = read(entry);

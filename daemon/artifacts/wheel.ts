@@ -54,6 +54,11 @@ const FOLDER = 0o040000;
 const SYMLINK = 0o120000;
 const FLAG_ENCRYPTED = 0x0001 | 0x0040 | 0x2000;
 const FLAG_UTF8 = 0x0800;
+const FLAG_DEFLATE_LEVEL = 0x0006;
+const ZIP64_SIZE = 0xff_ff_ff_ff;
+/** Bytes of a local header before the name. */
+export const LOCAL_HEADER = 30;
+export const LONGEST_LOCAL_HEADER = LOCAL_HEADER + 2 ** 16;
 const STORED = 0;
 const DEFLATED = 8;
 const SCHEMES: ReadonlySet<string> = new Set(["purelib", "platlib", "headers", "scripts", "data"]);
@@ -174,6 +179,37 @@ async function readEntries(descriptor: number, size: number, filename: string): 
   return entries;
 }
 
+/**
+ * What the local header at `start` says of its entry, for an archive of which the end is not there yet. Undefined for whatever only the central directory
+ * tells, and for all that could be wrong: that one decides.
+ *
+ * @param head at least {@link LONGEST_LOCAL_HEADER} bytes from `start` on, or all that there are
+ */
+export function localEntry(head: Buffer, start: number): WheelEntry | undefined {
+  if (head.length < LOCAL_HEADER || head.readUInt32LE(0) !== 0x04034b50) return undefined;
+  const flags = head.readUInt16LE(6);
+  const method = head.readUInt16LE(8);
+  const [compressedSize, size] = [head.readUInt32LE(18), head.readUInt32LE(22)];
+  const nameEnd = LOCAL_HEADER + head.readUInt16LE(26);
+  if ((flags & ~(FLAG_UTF8 | FLAG_DEFLATE_LEVEL)) !== 0 || (method !== STORED && method !== DEFLATED)) return undefined;
+  if (compressedSize === ZIP64_SIZE || size === ZIP64_SIZE || nameEnd > head.length) return undefined;
+  const rawName = Uint8Array.from(head.subarray(LOCAL_HEADER, nameEnd));
+  const name = Buffer.from(rawName).toString("utf8");
+  const isPlain = (flags & FLAG_UTF8) !== 0 ? Buffer.from(name).equals(rawName) : rawName.every((byte) => byte < 0x80);
+  if (!isPlain || nameProblem(name) !== undefined || (name.endsWith("/") && size !== 0)) return undefined;
+  return {
+    name,
+    rawName,
+    deflated: method === DEFLATED,
+    compressedSize,
+    size,
+    crc32: head.readUInt32LE(14),
+    executable: false,
+    start,
+    end: nameEnd + head.readUInt16LE(28) + compressedSize + start,
+  };
+}
+
 /** UTF-8 where the archive says so, else code page 437, as Python's zipfile does; other name fields of the archive are not looked at. */
 function nameOf(entry: Entry, filename: string): string {
   const raw = entry.fileNameRaw;
@@ -224,7 +260,7 @@ function toWheelEntry(
   const start = entry.relativeOffsetOfLocalHeader;
   const at = firstAfter(starts, start);
   const end = starts[at] ?? archiveSize;
-  const overlaps = starts[at - 2] === start || start + 30 + entry.fileNameLength + entry.compressedSize > end;
+  const overlaps = starts[at - 2] === start || start + LOCAL_HEADER + entry.fileNameLength + entry.compressedSize > end;
   if (overlaps) throw invalidWheel(filename, "an entry overlaps with another or with the end of the archive", name);
   return {
     name,
@@ -253,9 +289,13 @@ function firstAfter(sorted: readonly number[], value: number): number {
 
 const totalSize = (entries: readonly WheelEntry[]): number => entries.reduce((total, entry) => total + entry.size, 0);
 
+/** Bytes of all contents, and of the archive. */
+export const isBomb = (total: number, archiveSize: number): boolean =>
+  total > LARGEST_TOTAL || (total > HARMLESS_SIZE && total > BOMB_RATIO * archiveSize);
+
 function checkSizes(entries: readonly WheelEntry[], archiveSize: number, filename: string): void {
   const total = totalSize(entries);
-  if (total > LARGEST_TOTAL || (total > HARMLESS_SIZE && total > BOMB_RATIO * archiveSize)) {
+  if (isBomb(total, archiveSize)) {
     throw invalidWheel(filename, `its ${archiveSize} bytes would unpack to ${total} bytes, as in a zip bomb`);
   }
 }

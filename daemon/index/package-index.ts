@@ -29,7 +29,7 @@ import {
 } from "./simple-index.ts";
 import { createOncePerCall } from "./source-warnings.ts";
 import { createSources, NO_FILES, type SourceAnswer } from "./sources.ts";
-import { createTransfers } from "./transfers.ts";
+import { type Arrived, createTransfers } from "./transfers.ts";
 
 /** The daemon's view of all package indexes. */
 export interface PackageIndex {
@@ -60,7 +60,7 @@ export interface PackageIndex {
    * Puts the file at `destination` (absolute; its folder exists), verified against the hashes of the index. Throws PipdError "hash-mismatch", "wrong-length",
    * "unreadable-file", "download-not-saved", "http-status", and what HttpClient throws.
    */
-  download(file: ProjectFile, destination: string, call: Call): Promise<Downloaded>;
+  download(file: ProjectFile, destination: string, call: Call, arrived?: Arrived): Promise<Downloaded>;
   /** The file that a URL names (`https:`, `http:`, `file:`; a wheel or an sdist; a hash in its fragment counts). Throws PipdError "invalid-filename". */
   fileOfUrl(url: string, sources: IndexSources): ProjectFile;
   /** The text at a URL, such as a requirements file. Throws PipdError "http-status", "unreadable-file", and what HttpClient throws. */
@@ -281,7 +281,8 @@ export function createPackageIndex({ http, cache, partialFolder, clock, readPage
       if (name !== undefined) metadataNames.set(file, name);
       return name;
     },
-    download: (file, destination, call) => checking(file, transfers.download(file, destination, call)),
+    download: (file, destination, call, arrived) =>
+      checking(file, transfers.download(file, destination, call, arrived)),
     fileOfUrl(url, sources) {
       const { network, cacheDisabled } = sources;
       const linked = fileOfLink(url);

@@ -27,6 +27,8 @@ export interface Reception {
   /** Bytes were there before this transfer: if the hash is wrong, they may be to blame. */
   resumed: boolean;
   report(done: number, total: number | undefined): void;
+  /** So many bytes are in the file. */
+  arrived(length: number): void;
 }
 
 /** The request for a file as its index was asked. */
@@ -179,6 +181,7 @@ async function writeBody(reception: Reception, { body }: HttpStream, total: numb
     await writeAll(reception.handle, written);
     reception.digests.update(written);
     reception.length += written.length;
+    reception.arrived(reception.length);
   };
   try {
     for await (const chunk of body) {

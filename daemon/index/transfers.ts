@@ -14,10 +14,16 @@ import { createPartialFiles, type PartialFile } from "./partial-files.ts";
 import type { ProjectFile } from "./project-files.ts";
 import { type Downloaded, type Reception, receiveAll, requestOf, takeOver, verified } from "./reception.ts";
 
+/**
+ * Told that the first `length` bytes of a file that is on its way are at `path`, not verified. It may be begun
+ * anew, with another content even. The path is good until the transfer ends.
+ */
+export type Arrived = (path: string, length: number) => void;
+
 /** Brings files here. What breaks off is resumed, by a later command too. */
 export interface Transfers {
   /** Puts the file at `destination` (absolute; its folder exists, a file there is replaced), verified. Callers at the same time share one transfer. */
-  download(file: ProjectFile, destination: string, call: Call): Promise<Downloaded>;
+  download(file: ProjectFile, destination: string, call: Call, arrived?: Arrived): Promise<Downloaded>;
   /** Fetches the whole file, gives `look` its path, and keeps it for the download that is likely to follow. */
   peek<T>(file: ProjectFile, call: Call, look: (path: string) => Promise<T>): Promise<T>;
 }
@@ -25,6 +31,7 @@ export interface Transfers {
 interface Waiting {
   readonly call: Call;
   readonly destination: string;
+  readonly arrived: Arrived | undefined;
   placed: boolean;
   failure: unknown;
 }
@@ -63,6 +70,9 @@ export function createTransfers(http: HttpClient, partialFolder: string, clock: 
       validator: part.validator,
       resumed: false,
       report,
+      arrived: (length) => {
+        for (const { arrived } of waiting.get(key) ?? []) arrived?.(part.path, length);
+      },
     };
     try {
       await takeOver(reception);
@@ -111,9 +121,14 @@ export function createTransfers(http: HttpClient, partialFolder: string, clock: 
     }
   }
 
-  async function downloadRemote(file: ProjectFile, destination: string, call: Call): Promise<Downloaded> {
+  async function downloadRemote(
+    file: ProjectFile,
+    destination: string,
+    call: Call,
+    arrived: Arrived | undefined,
+  ): Promise<Downloaded> {
     const key = keyOf(file);
-    const place: Waiting = { call, destination, placed: false, failure: undefined };
+    const place: Waiting = { call, destination, arrived, placed: false, failure: undefined };
     const places = waiting.get(key) ?? new Set();
     waiting.set(key, places.add(place));
     try {
@@ -156,10 +171,10 @@ export function createTransfers(http: HttpClient, partialFolder: string, clock: 
   }
 
   return {
-    download(file, destination, call) {
+    download(file, destination, call, arrived) {
       const path = pathOfFileUrl(file.url);
       return path === undefined
-        ? downloadRemote(file, destination, call)
+        ? downloadRemote(file, destination, call, arrived)
         : copyLocal(file, path, destination, call.signal);
     },
     peek,

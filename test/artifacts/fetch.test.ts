@@ -7,35 +7,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { createWheelFetcher, type WheelFetcher, type WheelFetcherPorts } from "../../daemon/artifacts/fetch.ts";
 import type { ProjectFile } from "../../daemon/index/project-files.ts";
-import { normalizeName } from "../../daemon/standards/name.ts";
-import { parseVersion } from "../../daemon/standards/version.ts";
 import type { Call, ProgressEvent } from "../../daemon/std/call.ts";
 import { createTemporaryWheelStore, type WheelStore } from "../../daemon/store/wheel-store.ts";
 import { type WheelSpec, writeWheel } from "../harness/wheel-maker.ts";
-import { callWith, contentsOf, openWorkshop } from "./unpacking.ts";
+import { callWith, contentsOf, indexFile, openWorkshop } from "./unpacking.ts";
 
 const hex = (algorithm: string, path: string): string => createHash(algorithm).update(readFileSync(path)).digest("hex");
 
-/** The entry of an index page for a wheel file, at an address that only the test's download port knows. */
-function indexFile(path: string, fields: Partial<ProjectFile> = {}): ProjectFile {
-  return {
-    filename: basename(path),
-    url: `https://index.test/${basename(path)}`,
-    hashes: { sha256: hex("sha256", path) },
-    yanked: false,
-    coreMetadata: false,
-    key: normalizeName("demo"),
-    version: parseVersion("1.0"),
-    sdist: false,
-    origin: "https://index.test/simple/",
-    source: {
-      location: "https://index.test/simple/",
-      network: {} as ProjectFile["source"]["network"],
-      cacheDisabled: false,
-    },
-    ...fields,
-  };
-}
+/** The entry of an index page for a wheel file. */
+const fileOf = (path: string, fields: Partial<ProjectFile> = {}): ProjectFile => ({
+  ...indexFile(basename(path), hex("sha256", path)),
+  ...fields,
+});
 
 describe("fetching wheels", () => {
   const { pool, folder, newFolder, newStore } = openWorkshop();
@@ -79,8 +62,8 @@ describe("fetching wheels", () => {
   it("downloads once, then finds the wheel in the store, also through another index", async () => {
     const path = await made();
     const { fetcher, downloads, store } = serving([path]);
-    const first = await fetcher.fetchWheel(indexFile(path), callWith());
-    const second = await fetcher.fetchWheel(indexFile(path, { url: "https://mirror.test/x.whl" }), callWith());
+    const first = await fetcher.fetchWheel(fileOf(path), callWith());
+    const second = await fetcher.fetchWheel(fileOf(path, { url: "https://mirror.test/x.whl" }), callWith());
     assert.equal(first, second);
     assert.equal(readFileSync(join(first.tree, "demo.py"), "utf8"), readFileSync(join(second.tree, "demo.py"), "utf8"));
     assert.deepEqual(downloads, ["demo-1.0-py3-none-any.whl"]);
@@ -100,7 +83,7 @@ describe("fetching wheels", () => {
       callWith({ reporter: { ...reporter } }),
       callWith({ reporter: { ...reporter } }),
     ];
-    const wheels = await Promise.all(calls.map((call) => fetcher.fetchWheel(indexFile(path), call)));
+    const wheels = await Promise.all(calls.map((call) => fetcher.fetchWheel(fileOf(path), call)));
     assert.equal(new Set(wheels).size, 1);
     assert.equal(downloads.length, 1);
     assert.equal(heard.length, 3);
@@ -111,8 +94,8 @@ describe("fetching wheels", () => {
     const { fetcher, downloads, store } = serving([path]);
     const leaving = new AbortController();
     const both = [
-      fetcher.fetchWheel(indexFile(path), callWith({ signal: leaving.signal })),
-      fetcher.fetchWheel(indexFile(path), callWith()),
+      fetcher.fetchWheel(fileOf(path), callWith({ signal: leaving.signal })),
+      fetcher.fetchWheel(fileOf(path), callWith()),
     ] as const;
     setTimeout(() => leaving.abort(new Error("ctrl-c")), 5);
     await assert.rejects(both[0], { message: "ctrl-c" });
@@ -122,7 +105,7 @@ describe("fetching wheels", () => {
     const other = await made();
     const alone = serving([other]);
     const signal = AbortSignal.timeout(5);
-    await assert.rejects(alone.fetcher.fetchWheel(indexFile(other), callWith({ signal })), { name: "TimeoutError" });
+    await assert.rejects(alone.fetcher.fetchWheel(fileOf(other), callWith({ signal })), { name: "TimeoutError" });
     // A download that is left before its turn comes has not even made the folder of the stages.
     const left = (): readonly string[] => contentsOf(alone.store).filter((entry) => entry !== ".stage");
     for (let tries = 0; left().length > 0 && tries < 500; tries++) await sleep(10);
@@ -157,7 +140,7 @@ describe("fetching wheels", () => {
         return { sha256: hex("sha256", path) };
       },
     });
-    const results = await Promise.allSettled([1, 2].map(() => fetcher.fetchWheel(indexFile(path), callWith())));
+    const results = await Promise.allSettled([1, 2].map(() => fetcher.fetchWheel(fileOf(path), callWith())));
     assert.deepEqual(
       results.map((result) => result.status),
       ["rejected", "fulfilled"],
@@ -171,7 +154,7 @@ describe("fetching wheels", () => {
     it("the index's sha256", async () => {
       const path = await made();
       const { fetcher, store } = serving([path]);
-      const file = indexFile(path, { hashes: { sha256: wrong } });
+      const file = fileOf(path, { hashes: { sha256: wrong } });
       await fails(
         fetcher.fetchWheel(file, callWith()),
         "hash-mismatch",
@@ -183,9 +166,9 @@ describe("fetching wheels", () => {
     it("another algorithm of the index", async () => {
       const path = await made();
       const { fetcher, store } = serving([path]);
-      const file = indexFile(path, { hashes: { sha512: wrong } });
+      const file = fileOf(path, { hashes: { sha512: wrong } });
       await fails(fetcher.fetchWheel(file, callWith()), "hash-mismatch", /Expected sha512 0{64}/, store);
-      const right = indexFile(path, { hashes: { SHA512: hex("sha512", path).toUpperCase(), blake9: "x" } });
+      const right = fileOf(path, { hashes: { SHA512: hex("sha512", path).toUpperCase(), blake9: "x" } });
       assert.equal((await fetcher.fetchWheel(right, callWith())).sha256, hex("sha256", path));
     });
 
@@ -193,7 +176,7 @@ describe("fetching wheels", () => {
       const path = await made();
       const { fetcher, downloads, store } = serving([path]);
       const demands = [demand("sha256", wrong)];
-      await fails(fetcher.fetchWheel(indexFile(path), callWith(), { demands }), "hash-mismatch", /Expected/, store);
+      await fails(fetcher.fetchWheel(fileOf(path), callWith(), { demands }), "hash-mismatch", /Expected/, store);
       assert.deepEqual(downloads, []);
     });
 
@@ -202,10 +185,7 @@ describe("fetching wheels", () => {
       const { fetcher, downloads } = serving([path]);
       const good = ["sha256:" + wrong, `sha384:${hex("sha384", path)}`];
       for (let round = 0; round < 2; round++) {
-        assert.equal(
-          (await fetcher.fetchWheel(indexFile(path), callWith(), { demands: [good] })).manifest.name,
-          "demo",
-        );
+        assert.equal((await fetcher.fetchWheel(fileOf(path), callWith(), { demands: [good] })).manifest.name, "demo");
       }
       assert.equal(downloads.length, 2);
       await assert.rejects(fetcher.fetchWheel(path, callWith(), { demands: [["sha384:00"]] }), {
@@ -216,7 +196,7 @@ describe("fetching wheels", () => {
     it("what was downloaded, when the index gives none", async () => {
       const path = await made();
       const { fetcher } = serving([path]);
-      assert.equal((await fetcher.fetchWheel(indexFile(path, { hashes: {} }), callWith())).sha256, hex("sha256", path));
+      assert.equal((await fetcher.fetchWheel(fileOf(path, { hashes: {} }), callWith())).sha256, hex("sha256", path));
     });
   });
 
@@ -226,7 +206,7 @@ describe("fetching wheels", () => {
       const { fetcher, downloads, store } = serving([]);
       const wheel = await fetcher.fetchWheel(path, callWith());
       const url = pathToFileURL(path).href;
-      assert.equal(await fetcher.fetchWheel(indexFile(path, { url }), callWith()), wheel);
+      assert.equal(await fetcher.fetchWheel(fileOf(path, { url }), callWith()), wheel);
       assert.deepEqual(downloads, []);
       assert.equal(store.list().length, 1);
     });
@@ -315,7 +295,7 @@ describe("fetching wheels", () => {
       const path = await made();
       const { fetcher, store } = serving([path]);
       const temporary = createTemporaryWheelStore(newFolder(), Date.now);
-      const wheel = await fetcher.fetchWheel(indexFile(path), callWith(), { store: temporary.store });
+      const wheel = await fetcher.fetchWheel(fileOf(path), callWith(), { store: temporary.store });
       assert.ok(wheel.folder.startsWith(temporary.store.folder));
       assert.equal(store.list().length, 0);
       await temporary[Symbol.asyncDispose]();

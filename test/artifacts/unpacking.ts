@@ -3,6 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
 import { createWheelFetcher, type WheelFetcher, type WheelFetcherPorts } from "../../daemon/artifacts/fetch.ts";
+import type { ProjectFile } from "../../daemon/index/project-files.ts";
+import { normalizeName } from "../../daemon/standards/name.ts";
+import { parseVersion } from "../../daemon/standards/version.ts";
 import { type Call, SILENT_REPORTER } from "../../daemon/std/call.ts";
 import { createWorkerPool, type WorkerPool } from "../../daemon/std/worker-pool.ts";
 import { createWheelStore, type WheelStore } from "../../daemon/store/wheel-store.ts";
@@ -45,6 +48,24 @@ export const callWith = (fields: Partial<Call> = {}): Call => ({
   signal: new AbortController().signal,
   reporter: SILENT_REPORTER,
   ...fields,
+});
+
+/** The entry of an index page for a file of the project `demo`, at an address that only the test's download port knows. */
+export const indexFile = (filename: string, sha256: string): ProjectFile => ({
+  filename,
+  url: `https://index.test/${filename}`,
+  hashes: { sha256 },
+  yanked: false,
+  coreMetadata: false,
+  key: normalizeName("demo"),
+  version: parseVersion("1.0"),
+  sdist: false,
+  origin: "https://index.test/simple/",
+  source: {
+    location: "https://index.test/simple/",
+    network: {} as ProjectFile["source"]["network"],
+    cacheDisabled: false,
+  },
 });
 
 /** Everything that lies in a store, as relative paths; records of local files aside. Nothing when it was never used. */
