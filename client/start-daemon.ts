@@ -22,7 +22,7 @@ function daemonEnvironment(): Record<string, string> {
  */
 export const ALLOCATION = {
   MALLOC_ARENA_MAX: "2",
-  MALLOC_MMAP_THRESHOLD_: "32768",
+  MALLOC_MMAP_THRESHOLD_: "8192",
   MALLOC_TRIM_THRESHOLD_: "65536",
 };
 

@@ -39,6 +39,8 @@ export interface ApplyOptions {
   readonly folders?: FolderReader | undefined;
   /** Takes the folder with what was moved away, to delete it later. Without it that happens before the end. */
   readonly trash?: ((folder: string) => void) | undefined;
+  /** The same for a change that was put back: takes the folder with what had been placed. */
+  readonly undoneTrash?: ((folder: string) => void) | undefined;
   /** Trees that lie ready, for what they have of the plan. */
   readonly spares?: SpareTrees | undefined;
   /** pip's advice to use `--user` where access is denied. */
@@ -77,7 +79,7 @@ export async function applyPlan(
   };
   let applied: Applied;
   try {
-    applied = await inTransaction(folder, journal, call.signal, apply);
+    applied = await inTransaction(folder, journal, call.signal, apply, options.undoneTrash);
   } catch (error) {
     throw inPipsWords(error, target.root, options);
   }
@@ -92,6 +94,7 @@ export async function applyPlan(
  *
  * @param folder of `createJournalFolder`
  * @param apply gets a set for announced paths that turn out to be made by somebody else
+ * @param undoneTrash as of `ApplyOptions`
  * @throws what `apply` throws; the system's errors; the signal's reason; `rollback-failed`
  */
 export async function inTransaction<T>(
@@ -99,6 +102,7 @@ export async function inTransaction<T>(
   journal: Journal,
   signal: AbortSignal,
   apply: (foreign: Set<string>) => T | Promise<T>,
+  undoneTrash?: (folder: string) => void,
 ): Promise<T> {
   const foreign = new Set<string>();
   try {
@@ -109,7 +113,7 @@ export async function inTransaction<T>(
     commitJournal(folder);
     return result;
   } catch (error) {
-    await undo(folder, foreign, error);
+    await undo(folder, foreign, error, undoneTrash);
     throw error;
   }
 }
@@ -233,9 +237,15 @@ async function place(
 }
 
 /** Back to the state before. When that fails too, the journal stays for the next command and the error says so. */
-async function undo(folder: string, foreign: ReadonlySet<string>, cause: unknown): Promise<void> {
+async function undo(
+  folder: string,
+  foreign: ReadonlySet<string>,
+  cause: unknown,
+  trash: ((folder: string) => void) | undefined,
+): Promise<void> {
+  let journal: Journal | undefined;
   try {
-    rollBackAndClose(folder, foreign);
+    journal = rollBackAndClose(folder, foreign);
   } catch (error) {
     abandonJournal(folder);
     throw new PipdError(
@@ -244,7 +254,9 @@ async function undo(folder: string, foreign: ReadonlySet<string>, cause: unknown
       { hint: "The next command that changes this environment tries again.", cause: error },
     );
   }
-  await discard(folder);
+  // A root that was made for this change goes with it, at once.
+  if (trash !== undefined && journal?.createdRoots.length === 0) trash(folder);
+  else await discard(folder);
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

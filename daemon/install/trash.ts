@@ -59,10 +59,11 @@ function writeNote(register: string, folder: string): string | undefined {
   }
 }
 
-/** Committed, or half deleted, or gone: of what was undone the next change makes an end. */
+/** Committed, put back, half deleted or gone: of roots that were made for what was put back the next change makes an end. */
 function isOver(folder: string): boolean {
   try {
-    return ["committed", "blank"].includes(readJournal(folder).kind);
+    const state = readJournal(folder);
+    return state.kind === "undone" ? state.createdRoots.length === 0 : state.kind !== "open";
   } catch (error) {
     return errnoOf(error) === "ENOENT";
   }
@@ -73,7 +74,7 @@ const DELETIONS_AT_ONCE = 50;
 
 /** Files first, then folders from below; what resists is left to whoever changes the environment next. */
 async function emptySlowly(root: string, turn: Turn): Promise<void> {
-  const folders = [`${root}/trash`];
+  const folders = entriesOf(root).flatMap((entry) => (entry.isDirectory() ? [`${root}/${entry.name}`] : []));
   let deletions = 0;
   const remove = async (call: (path: string) => void, path: string): Promise<void> => {
     try {

@@ -19,7 +19,7 @@ import type { Chosen } from "./choose-installations.ts";
 import { warnAboutConflicts } from "./conflicts.ts";
 import type { Task } from "./install.ts";
 import { removalScopeOf } from "./removal-scope.ts";
-import { trashFor } from "./trash-for.ts";
+import { trashFor, undoneTrashFor } from "./trash-for.ts";
 
 /** Plans and applies what was chosen, in one transaction, and says so in pip's words. `stored` has the wheels in the order of `chosen`. */
 export async function applyInstallation(
@@ -50,6 +50,10 @@ export async function applyInstallation(
     folders,
     spares,
     trash: trashFor(removals.values(), parts),
+    undoneTrash: undoneTrashFor(
+      stored.reduce((sum, { manifest }) => sum + manifest.files.length, 0),
+      parts,
+    ),
     adviseUser: !environment.isVirtual,
   });
   for (const [one, removal] of removals) {
