@@ -18,9 +18,21 @@ const MEGABYTE = 1_000_000;
 const shared = createSandbox({ PIP_ROOT_USER_ACTION: "ignore" });
 after(() => shared.close());
 
-/** A wheel of a project with three incompressible megabytes. */
-const large = (name: string) =>
-  servedWheels([{ name, version: "1.0", files: { [`${name}.bin`]: noise(3 * MEGABYTE, 7) } }]);
+const parts = Array.from({ length: 40 }, (_, index) => ({ file: `m${index}.bin`, content: noise(50_000, index) }));
+
+/** A wheel of a project with five incompressible megabytes: the first two in small files, which are unpacked while the rest is coming. */
+const large = (name: string) => {
+  const small = parts.map(({ file, content }) => [`${name}_parts/${file}`, content] as const);
+  const files = { ...Object.fromEntries(small), [`${name}.bin`]: noise(3 * MEGABYTE, 7) };
+  return servedWheels([{ name, version: "1.0", files }]);
+};
+
+/** Whether all of such a wheel is in a folder. */
+function isInstalled(folder: string, name: string): void {
+  assert.ok(readFileSync(join(folder, `${name}.bin`)).equals(noise(3 * MEGABYTE, 7)));
+  for (const { file, content } of parts)
+    assert.ok(readFileSync(join(folder, `${name}_parts`, file)).equals(content), file);
+}
 const small = (name: string) => servedWheels([{ name, version: "1.0" }]);
 
 async function serve(t: TestContext, options: IndexServerOptions): Promise<IndexServer> {
@@ -107,7 +119,7 @@ for (const [at, { title, interrupt, daemon }] of INTERRUPTIONS.entries()) {
     const asked = (server.seen.get(path) ?? []).map(({ range }) => range);
     assert.equal(asked.length, 2, `requests: ${asked.join(", ")}`);
     assert.match(String(asked[1]), /^bytes=[1-9]\d{5,}-$/);
-    assert.ok(readFileSync(join(sandbox.folder, "targets", "x", `${name}.bin`)).equals(noise(3 * MEGABYTE, 7)));
+    isInstalled(join(sandbox.folder, "targets", "x"), name);
     assert.deepEqual(partials(sandbox), []);
   });
 }
