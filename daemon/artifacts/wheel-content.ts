@@ -1,7 +1,8 @@
 import { createHash, hash } from "node:crypto";
 import { closeSync, fchmodSync, openSync } from "node:fs";
-import { crc32, createInflateRaw, inflateRawSync } from "node:zlib";
+import { crc32, createInflateRaw } from "node:zlib";
 import { writeFully, writeNewFile } from "../std/files.ts";
+import { createInflater } from "./inflater.ts";
 import { invalidWheel, LOCAL_HEADER, LONGEST_LOCAL_HEADER, localEntry, readFully, type WheelEntry } from "./wheel.ts";
 
 /** Entries up to this size are inflated whole and at once; greater ones in pieces, to bound memory. */
@@ -16,7 +17,7 @@ let freeBlock: Buffer | undefined;
 export interface WheelContent extends Disposable {
   /** The entry whose local header is at `start`, as `localEntry` gives it. */
   entryAt(start: number): WheelEntry | undefined;
-  /** The content of an entry, checked against the archive's size and CRC. Only for entries that `isWhole`. */
+  /** The content of an entry, checked against the archive's size and CRC; good until the next one is read. Only for entries that `isWhole`. */
   read(entry: WheelEntry): Buffer;
   /** Writes an entry that `isWhole` as a new file with this mode, and gives its sha256 in urlsafe base64 without padding. */
   write(entry: WheelEntry, path: string, mode: number): string;
@@ -113,12 +114,13 @@ function contentStart(bytes: Buffer, entry: WheelEntry, filename: string): numbe
   throw invalidWheel(filename, "an entry overlaps with another or with the end of the archive", entry.name);
 }
 
+/** Of this thread. */
+const inflater = createInflater();
+
 function inflate(compressed: Buffer, entry: WheelEntry, filename: string): Buffer {
   let content: Buffer;
   try {
-    // One output buffer with a byte to spare: a content that ends exactly at its end would make zlib allocate another one.
-    const options = { maxOutputLength: Math.max(entry.size, 1), chunkSize: Math.max(64, entry.size + 1) };
-    content = entry.deflated ? inflateRawSync(compressed, options) : compressed;
+    content = entry.deflated ? inflater.inflate(compressed, entry.size) : compressed;
   } catch (error) {
     const tooLong = (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
     const problem = tooLong ? "an entry is longer than it declares" : "an entry's compressed content is damaged";
