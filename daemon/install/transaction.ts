@@ -19,6 +19,7 @@ import {
   orphanedJournals,
   readJournal,
   retireCommitted,
+  retireJournal,
   trashPath,
   writeExpansion,
   writeJournal,
@@ -255,7 +256,7 @@ async function undo(
     );
   }
   // A root that was made for this change goes with it, at once.
-  if (trash !== undefined && journal?.createdRoots.length === 0) trash(folder);
+  if (trash !== undefined && journal?.createdRoots.length === 0) trash(retireJournal(folder));
   else await discard(folder);
 }
 

@@ -33,7 +33,7 @@ async function bigWheel(sandbox: Sandbox, count: number): Promise<string> {
   return wheel;
 }
 
-test("R47 a large installation that is given up is put back at once, and deleted later", async () => {
+test("R43 a large installation that is given up is put back at once, and deleted later", async () => {
   await using sandbox = createSandbox();
   const root = join(sandbox.folder, "env");
   const wheel = await bigWheel(sandbox, 3000);

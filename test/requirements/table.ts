@@ -178,7 +178,10 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
     says: "exit codes are pip's, a signal is a field of its own",
     tests: ["client/run.test.ts", "scenarios/parity.test.ts", "deep/parity.deep.ts"],
   },
-  43: { says: "Ctrl-C once cancels, twice leaves", tests: ["client/run.test.ts", "client/terminal.test.ts"] },
+  43: {
+    says: "Ctrl-C once cancels, twice leaves",
+    tests: ["client/run.test.ts", "client/terminal.test.ts", "install/trash.test.ts"],
+  },
   44: {
     says: "a client's death frees everything within a second",
     tests: [
