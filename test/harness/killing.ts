@@ -1,6 +1,6 @@
 /** Kills what takes part in a command at random moments, and looks at everything that must hold afterwards (R44, R56). */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, rmSync, watch, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RandomText } from "../standards/random-text.ts";
@@ -179,8 +179,11 @@ async function killOnce(
   if (!killed) figures.late++;
   const at = `${where}, ${victim} ${killed ? "killed" : "not killed"} ${after}`;
   if (victim === "client" && killed) await becomesIdle(options, at, figures);
-  if (victim === "worker")
-    assert.equal((await daemonStatus(sandbox, { program }))?.pid, pid, `${at}: the daemon lives`);
+  if (victim === "worker") {
+    const found = (await daemonStatus(sandbox, { program }))?.pid;
+    const told = found === pid ? "" : `${JSON.stringify(finished)}\n${lastWords(sandbox)}`;
+    assert.equal(found, pid, `${at}: the daemon lives\n${told}`);
+  }
   const claims = claimsOf(finished, killed && victim !== "client", at);
   const wasOpen = ownEntries(root).some((name) => existsSync(join(root, name, "journal")));
   const next = await run(options, nextCommand(options, step));
@@ -198,6 +201,14 @@ async function killOnce(
   assert.ok(claims.includes(state), `${at}: ${state}, but the client said: ${finished.stderr}`);
   assert.equal(options.pipCheck?.(), undefined, at);
   return state;
+}
+
+/** The ends of what a daemon has written of itself, crash files and log: the sandbox goes with the test. */
+function lastWords({ state }: Sandbox): string {
+  const files = readdirSync(state, { recursive: true, encoding: "utf8" }).filter((name) =>
+    /\.log|crashes\//.test(name),
+  );
+  return files.map((name) => `${name}:\n${readFileSync(join(state, name), "utf8").slice(-4000)}`).join("\n");
 }
 
 async function daemonFor({ sandbox, program, faulty }: KillingOptions, victim: Victim): Promise<number | undefined> {
