@@ -6,26 +6,18 @@ import {
   type ArrivedPiece,
   type ArrivedProgress,
   type ArrivedTask,
+  type ComingWheel,
   type EarlyFile,
   type EarlyTree,
+  NOTHING_EARLY,
   NOTHING_UNPACKED,
 } from "./unpack-arrived.ts";
 
 /** Unpacks a large wheel while it is still coming. It may give up at any moment: then everything is unpacked later, as if it had never begun. */
 export interface EarlyUnpacking {
   readonly arrived: Arrived;
-  /** Begins nothing more, and gives what is unpacked once no worker is at it; undefined if it gave up, and nothing is left of it then. */
-  end(): Promise<EarlyTree | undefined>;
-}
-
-export interface EarlyWheel {
-  readonly filename: string;
-  /** As of `UnpackTask`. */
-  readonly stage: string;
-  /** Bytes, as the index says. */
-  readonly archiveSize: number;
-  /** Absolute path at which the archive will be when it is whole. */
-  readonly wholeArchive: string;
+  /** Begins nothing more, and gives what is unpacked once no worker is at it; nothing is left if it gave up. */
+  end(): Promise<EarlyTree>;
 }
 
 /** Of an archive: a smaller one is unpacked faster than it could be begun. Bytes. */
@@ -33,12 +25,12 @@ const SMALLEST_ARCHIVE = 2e6;
 
 /** Undefined for a wheel of less than `smallest` bytes. A piece has at least half of that: less is not worth a task. */
 export function createEarlyUnpacking(
-  { filename, stage, archiveSize, wholeArchive }: EarlyWheel,
+  wheel: ComingWheel,
   pool: WorkerPool,
   signal: AbortSignal,
   smallest = SMALLEST_ARCHIVE,
 ): EarlyUnpacking | undefined {
-  if (archiveSize < smallest) return undefined;
+  if (wheel.archiveSize < smallest) return undefined;
   const files: EarlyFile[] = [];
   let progress: ArrivedProgress = NOTHING_UNPACKED;
   let there = { path: "", length: 0 };
@@ -54,13 +46,10 @@ export function createEarlyUnpacking(
       looked = there.length;
       const task: ArrivedTask & WorkerTask = {
         kind: "unpack-arrived",
-        weight: archiveSize,
+        weight: wheel.archiveSize,
+        ...wheel,
         archive: there.path,
         length: there.length,
-        wholeArchive,
-        archiveSize,
-        filename,
-        stage,
         from: progress,
       };
       const { files: more, isOver, ...further } = await pool.run<ArrivedPiece>(task, [], signal);
@@ -88,8 +77,8 @@ export function createEarlyUnpacking(
       if (state === "open") state = "over";
       await running;
       if (state !== "failed") return { files, folders: progress.folders };
-      await rm(join(stage, "files"), { recursive: true, force: true });
-      return undefined;
+      await rm(join(wheel.stage, "files"), { recursive: true, force: true });
+      return NOTHING_EARLY;
     },
   };
 }

@@ -2,6 +2,7 @@ import type { BigIntStats } from "node:fs";
 import { mkdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { ProjectFile } from "../index/project-files.ts";
+import type { Downloaded } from "../index/reception.ts";
 import type { Arrived } from "../index/transfers.ts";
 import type { Call, ProgressEvent, Reporter } from "../std/call.ts";
 import { errnoOf, PipdError } from "../std/errors.ts";
@@ -52,19 +53,11 @@ export interface WheelFetcherPorts {
   /** Bytes an archive must have at least to be unpacked while it is coming. */
   readonly smallestEarly?: number;
   /** Downloads a file to a path that does not exist yet, and hashes it on the way. */
-  readonly download: (
-    file: ProjectFile,
-    destination: string,
-    call: Call,
-    arrived?: Arrived,
-  ) => Promise<{ readonly sha256: string }>;
+  readonly download: (file: ProjectFile, destination: string, call: Call, arrived?: Arrived) => Promise<Downloaded>;
 }
 
 /** What says that the store, or the download on its way there, could not be written. */
 const NO_ROOM: ReadonlySet<string> = new Set(["store-unwritable", "download-not-saved"]);
-
-/** The name of a download in its scratch folder. */
-const ARCHIVE = "archive";
 
 /** One wheel on its way: what is known of it, and how to get it. */
 interface Order {
@@ -79,14 +72,19 @@ interface Order {
   readonly isRemote: boolean;
   /** Bytes of an archive that comes over the network, where the index tells. */
   readonly archiveSize?: number | undefined;
-  /** Where the archive lies, and its hash if that was computed on the way there. `scratch` is a new folder that may be used for it. */
-  bring(
-    scratch: string,
-    call: Call,
-    arrived: Arrived | undefined,
-  ): Promise<{ readonly archive: string; readonly sha256: string | undefined }>;
+  /** Brings the archive. `destination` is where a download goes, in a new folder. */
+  bring(destination: string, call: Call, arrived: Arrived | undefined): Promise<Brought>;
   /** Called with the hash once the wheel is in the store. */
   done(sha256: string): Promise<void>;
+}
+
+interface Brought {
+  /** Absolute path. */
+  readonly archive: string;
+  /** Bytes. */
+  readonly size: number;
+  /** If it was computed on the way. */
+  readonly sha256: string | undefined;
 }
 
 export function createWheelFetcher(ports: WheelFetcherPorts): WheelFetcher {
@@ -161,11 +159,12 @@ async function unpackOrder(order: Order, { pool, smallestEarly }: WheelFetcherPo
   call.signal.throwIfAborted();
   const stage = store.createStage();
   const scratch = join(stage, "download");
-  const wheel = { filename, stage, archiveSize: order.archiveSize ?? 0, wholeArchive: join(scratch, ARCHIVE) };
-  const early = createEarlyUnpacking(wheel, pool, call.signal, smallestEarly);
+  const download = join(scratch, "archive");
+  const coming = { filename, stage, archiveSize: order.archiveSize ?? 0, wholeArchive: download };
+  const early = createEarlyUnpacking(coming, pool, call.signal, smallestEarly);
   try {
     await mkdir(scratch, { mode: 0o700 });
-    const { archive, sha256 } = await order.bring(scratch, call, early?.arrived);
+    const { archive, size, sha256 } = await order.bring(download, call, early?.arrived);
     const task: UnpackTask & WorkerTask = {
       kind: "unpack",
       archive,
@@ -174,14 +173,14 @@ async function unpackOrder(order: Order, { pool, smallestEarly }: WheelFetcherPo
       sha256,
       demands,
       subject,
-      weight: (await stat(archive)).size,
+      weight: size,
       early: await early?.end(),
     };
     const manifest = await pool.run<WheelManifest>(task, [], call.signal);
     await rm(scratch, { recursive: true, force: true });
-    const stored = await store.add(stage, manifest);
-    await order.done(stored.sha256);
-    return stored;
+    const wheel = await store.add(stage, manifest);
+    await order.done(wheel.sha256);
+    return wheel;
   } catch (error) {
     await early?.end();
     await store.discard(stage);
@@ -227,11 +226,7 @@ async function orderOf(
     store,
     isRemote: true,
     archiveSize: source.size,
-    bring: async (scratch, call, arrived) => {
-      const archive = join(scratch, ARCHIVE);
-      const { sha256 } = await download(source, archive, call, arrived);
-      return { archive, sha256 };
-    },
+    bring: async (archive, call, arrived) => ({ archive, ...(await download(source, archive, call, arrived)) }),
     done: async () => {},
   };
 }
@@ -255,7 +250,7 @@ async function localOrder(
     sha256: declared ?? store.localHash(before, path),
     store,
     isRemote: false,
-    bring: async () => ({ archive: path, sha256: undefined }),
+    bring: async () => ({ archive: path, size: Number(before.size), sha256: undefined }),
     done: async (sha256) => {
       const after = await statFile(path).catch(() => undefined);
       const isSame = after?.mtimeNs === before.mtimeNs && after.size === before.size && after.ino === before.ino;

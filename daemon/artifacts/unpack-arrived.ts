@@ -14,21 +14,27 @@ export interface EarlyTree {
   readonly folders: readonly string[];
 }
 
+export const NOTHING_EARLY: EarlyTree = { files: [], folders: [] };
+
 /** A file, and what its local header says of it. */
 export type EarlyFile = UnpackedFile & Pick<WheelEntry, "start" | "end" | "compressedSize" | "crc32" | "deflated">;
 
-/** The next piece of a wheel that is still coming. Plain values only. */
-export interface ArrivedTask {
-  /** Absolute path of what there is of the archive, and how many bytes of it may be read. */
-  readonly archive: string;
-  readonly length: number;
-  /** Where all of it is when it is no longer there. */
-  readonly wholeArchive: string;
-  /** Bytes the whole archive is said to have. */
-  readonly archiveSize: number;
+/** A wheel that is still coming. */
+export interface ComingWheel {
   readonly filename: string;
   /** As of `UnpackTask`. */
   readonly stage: string;
+  /** Bytes, as the index says. */
+  readonly archiveSize: number;
+  /** Absolute path at which the archive will be when it is whole. */
+  readonly wholeArchive: string;
+}
+
+/** Its next piece. Plain values only. */
+export interface ArrivedTask extends ComingWheel {
+  /** Absolute path of what there is of the archive, until it is whole, and how many bytes of it may be read. */
+  readonly archive: string;
+  readonly length: number;
   /** What the pieces before have left. */
   readonly from: ArrivedProgress;
 }

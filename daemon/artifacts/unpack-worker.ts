@@ -9,7 +9,7 @@ import { tryParseVersion } from "../standards/version.ts";
 import type { ManifestFile, WheelManifest } from "../store/wheel-manifest.ts";
 import { algorithmsOf, checkHashes, type HashDemand, hashFile } from "./archive-hash.ts";
 import { createTreeWriter, storeMode } from "./tree-writer.ts";
-import type { EarlyFile, EarlyTree } from "./unpack-arrived.ts";
+import { type EarlyFile, type EarlyTree, NOTHING_EARLY } from "./unpack-arrived.ts";
 import { invalidWheel, readWheelDirectory, type WheelDirectory, type WheelEntry } from "./wheel.ts";
 import { createWheelContent, isWhole, type WheelContent } from "./wheel-content.ts";
 import { type UnpackedFile, verifyRecord } from "./wheel-record.ts";
@@ -29,8 +29,6 @@ export interface UnpackTask {
   /** What is in `files/` already; nothing else is. */
   readonly early?: EarlyTree | undefined;
 }
-
-const NOTHING_EARLY: EarlyTree = { files: [], folders: [] };
 
 /**
  * Verifies and unpacks one wheel into a stage of the store: hash demands first, then the table of contents, the contents with RECORD, and what
@@ -88,17 +86,18 @@ async function unpackEntries(
   early: EarlyTree,
 ): Promise<UnpackedFile[]> {
   const entries = new Map(directory.entries.map((entry) => [entry.name, entry]));
-  const isKept = early.files.every((file) => isSame(file, entries.get(file.path)));
-  if (!isKept) rmSync(tree, { recursive: true, force: true });
+  const isRight = early.files.every((file) => isSame(file, entries.get(file.path)));
+  if (!isRight) rmSync(tree, { recursive: true, force: true });
+  const kept = isRight ? early : NOTHING_EARLY;
   const unpacked: UnpackedFile[] = [];
-  for (const { path, size, sha256 } of isKept ? early.files : []) {
+  for (const { path, size, sha256 } of kept.files) {
     const entry = entries.get(path);
     // Local headers say nothing of modes.
     if (entry?.executable === true) chmodSync(`${tree}/${path}`, storeMode(entry));
     entries.delete(path);
     unpacked.push({ path, size, sha256 });
   }
-  const writer = createTreeWriter(tree, content, filename, isKept ? early.folders : []);
+  const writer = createTreeWriter(tree, content, filename, kept.folders);
   for (const entry of entries.values()) unpacked.push(await writer.write(entry));
   return unpacked;
 }

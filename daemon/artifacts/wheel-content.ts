@@ -3,7 +3,15 @@ import { closeSync, fchmodSync, openSync } from "node:fs";
 import { crc32, createInflateRaw } from "node:zlib";
 import { writeFully, writeNewFile } from "../std/files.ts";
 import { createInflater } from "./inflater.ts";
-import { invalidWheel, LOCAL_HEADER, LONGEST_LOCAL_HEADER, localEntry, readFully, type WheelEntry } from "./wheel.ts";
+import {
+  invalidWheel,
+  LOCAL_HEADER,
+  LOCAL_SIGNATURE,
+  LONGEST_LOCAL_HEADER,
+  localEntry,
+  readFully,
+  type WheelEntry,
+} from "./wheel.ts";
 
 /** Entries up to this size are inflated whole and at once; greater ones in pieces, to bound memory. */
 const WHOLE_ENTRY = 16 * 2 ** 20;
@@ -103,7 +111,7 @@ function contentStart(bytes: Buffer, entry: WheelEntry, filename: string): numbe
   const nameEnd = LOCAL_HEADER + entry.rawName.length;
   const agrees =
     bytes.length >= nameEnd &&
-    bytes.readUInt32LE(0) === 0x04034b50 &&
+    bytes.readUInt32LE(0) === LOCAL_SIGNATURE &&
     (bytes.readUInt16LE(6) & 1) === 0 &&
     (bytes.readUInt16LE(8) === 8) === entry.deflated &&
     bytes.readUInt16LE(26) === entry.rawName.length &&

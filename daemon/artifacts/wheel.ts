@@ -58,6 +58,7 @@ const FLAG_DEFLATE_LEVEL = 0x0006;
 const ZIP64_SIZE = 0xff_ff_ff_ff;
 /** Bytes of a local header before the name. */
 export const LOCAL_HEADER = 30;
+export const LOCAL_SIGNATURE = 0x04034b50;
 export const LONGEST_LOCAL_HEADER = LOCAL_HEADER + 2 ** 16;
 const STORED = 0;
 const DEFLATED = 8;
@@ -186,17 +187,16 @@ async function readEntries(descriptor: number, size: number, filename: string): 
  * @param head at least {@link LONGEST_LOCAL_HEADER} bytes from `start` on, or all that there are
  */
 export function localEntry(head: Buffer, start: number): WheelEntry | undefined {
-  if (head.length < LOCAL_HEADER || head.readUInt32LE(0) !== 0x04034b50) return undefined;
+  if (head.length < LOCAL_HEADER || head.readUInt32LE(0) !== LOCAL_SIGNATURE) return undefined;
   const flags = head.readUInt16LE(6);
   const method = head.readUInt16LE(8);
   const [compressedSize, size] = [head.readUInt32LE(18), head.readUInt32LE(22)];
   const nameEnd = LOCAL_HEADER + head.readUInt16LE(26);
   if ((flags & ~(FLAG_UTF8 | FLAG_DEFLATE_LEVEL)) !== 0 || (method !== STORED && method !== DEFLATED)) return undefined;
   if (compressedSize === ZIP64_SIZE || size === ZIP64_SIZE || nameEnd > head.length) return undefined;
-  const rawName = Uint8Array.from(head.subarray(LOCAL_HEADER, nameEnd));
-  const name = Buffer.from(rawName).toString("utf8");
-  const isPlain = (flags & FLAG_UTF8) !== 0 ? Buffer.from(name).equals(rawName) : rawName.every((byte) => byte < 0x80);
-  if (!isPlain || nameProblem(name) !== undefined || (name.endsWith("/") && size !== 0)) return undefined;
+  const rawName = Buffer.from(head.subarray(LOCAL_HEADER, nameEnd));
+  const name = decodedName(rawName, flags);
+  if (name === undefined || nameProblem(name) !== undefined || (name.endsWith("/") && size !== 0)) return undefined;
   return {
     name,
     rawName,
@@ -210,14 +210,22 @@ export function localEntry(head: Buffer, start: number): WheelEntry | undefined 
   };
 }
 
-/** UTF-8 where the archive says so, else code page 437, as Python's zipfile does; other name fields of the archive are not looked at. */
-function nameOf(entry: Entry, filename: string): string {
-  const raw = entry.fileNameRaw;
-  if ((entry.generalPurposeBitFlag & FLAG_UTF8) === 0) return getFileNameLowLevel(0, raw, [], true);
+function nameOf({ fileNameRaw: raw, generalPurposeBitFlag: flags }: Entry, filename: string): string {
+  const name = decodedName(raw, flags);
+  if (name !== undefined) return name;
+  throw invalidWheel(filename, "an entry's name is not UTF-8 although it says so", raw.toString("latin1"));
+}
+
+/**
+ * UTF-8 where the archive says so, else code page 437, as Python's zipfile does; other name fields of the archive are not looked at. Undefined for what is
+ * not UTF-8 although it says so.
+ */
+function decodedName(raw: Buffer, flags: number): string | undefined {
+  if ((flags & FLAG_UTF8) === 0) return getFileNameLowLevel(0, raw, [], true);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(raw);
-  } catch (error) {
-    throw invalidWheel(filename, "an entry's name is not UTF-8 although it says so", raw.toString("latin1"), error);
+  } catch {
+    return undefined;
   }
 }
 

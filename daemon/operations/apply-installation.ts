@@ -19,7 +19,7 @@ import type { Chosen } from "./choose-installations.ts";
 import { warnAboutConflicts } from "./conflicts.ts";
 import type { Task } from "./install.ts";
 import { removalScopeOf } from "./removal-scope.ts";
-import { trashFor, undoneTrashFor } from "./trash-for.ts";
+import { countPaths, trashFor } from "./trash-for.ts";
 
 /** Plans and applies what was chosen, in one transaction, and says so in pip's words. `stored` has the wheels in the order of `chosen`. */
 export async function applyInstallation(
@@ -45,15 +45,13 @@ export async function applyInstallation(
   );
   say(`Installing collected packages: ${chosen.map(({ name }) => name).join(", ")}`);
   const spares = parts.settings.spareTrees && params.sources.cacheDir !== false ? task.caches.store.spares : undefined;
+  const placed = stored.reduce((sum, { manifest }) => sum + manifest.files.length, 0);
   const applied = await applyPlan(plan, target, call, {
     pool: parts.pool,
     folders,
     spares,
-    trash: trashFor(removals.values(), parts),
-    undoneTrash: undoneTrashFor(
-      stored.reduce((sum, { manifest }) => sum + manifest.files.length, 0),
-      parts,
-    ),
+    trash: trashFor(countPaths(removals.values()), parts),
+    undoneTrash: trashFor(placed, parts),
     adviseUser: !environment.isVirtual,
   });
   for (const [one, removal] of removals) {

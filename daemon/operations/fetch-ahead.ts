@@ -73,9 +73,11 @@ export function createFetchAhead({ caches, installed, isChecked, call }: FetchAh
     // Whoever needs the wheel is told.
     wheel.then(end, end);
   };
+  const hasRoom = (): boolean => !isSettled && underWay < MOST_AT_ONCE;
   const beginNext = (): void => {
+    if (!hasRoom()) return;
     for (const file of [...waiting.values()].sort(bySizeDescending)) {
-      if (isSettled || underWay >= MOST_AT_ONCE) return;
+      if (!hasRoom()) return;
       waiting.delete(file.url);
       if (bytes + (file.size ?? 0) <= MOST_BYTES) begin(file);
     }
@@ -110,8 +112,11 @@ export function createFetchAhead({ caches, installed, isChecked, call }: FetchAh
   return {
     watch: {
       expected(candidate) {
+        const { source } = candidate;
+        // Most are small: the store is not asked for them.
+        if (source.kind !== "file" || (source.file.size ?? 0) < LARGE) return;
         const file = wanted(candidate);
-        if (file === undefined || (file.size ?? 0) < LARGE) return;
+        if (file === undefined) return;
         forgetExpected(candidate.key, file);
         expected.set(candidate.key, file);
         enqueue(file);

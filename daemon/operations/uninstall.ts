@@ -16,7 +16,7 @@ import { removalScopeOf } from "./removal-scope.ts";
 import { parseWanted, type Wanted } from "./requirement-source.ts";
 import { warnAboutRoot } from "./root-warning.ts";
 import { EVERYTHING, selectInstalled } from "./select-installed.ts";
-import { trashFor } from "./trash-for.ts";
+import { countPaths, trashFor } from "./trash-for.ts";
 
 /** What `uninstall` was asked to do. */
 export interface UninstallParams {
@@ -111,7 +111,7 @@ async function removeAll(
   if (removals.length === 0) return;
   const plans = removals.map(({ plan }) => plan);
   const plan: Plan = { removals: plans, wheels: [], groups: [], writes: [], replaced: [] };
-  await applyPlan(plan, target, call, { pool: parts.pool, folders, trash: trashFor(plans, parts) });
+  await applyPlan(plan, target, call, { pool: parts.pool, folders, trash: trashFor(countPaths(plans), parts) });
   for (const line of removals.flatMap(({ lines }) => lines)) call.reporter.message("info", line);
 }
 

@@ -1,7 +1,7 @@
 /** Wheels that are unpacked while they are still coming: nothing may be otherwise than if they had been there from the beginning. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { linkSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { linkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,6 +9,7 @@ import { createWheelFetcher } from "../../daemon/artifacts/fetch.ts";
 import { PipdError } from "../../daemon/std/errors.ts";
 import type { StoredWheel, WheelStore } from "../../daemon/store/wheel-store.ts";
 import { noise } from "../harness/noise.ts";
+import { snapshotTree, treeDifferences } from "../harness/tree.ts";
 import { makeWheel, type WheelSpec, wheelFilename } from "../harness/wheel-maker.ts";
 import { HOSTILE_WHEELS } from "./hostile-wheels.ts";
 import { callWith, contentsOf, indexFile, openWorkshop } from "./unpacking.ts";
@@ -44,19 +45,6 @@ interface Coming {
 const growing = (bytes: Uint8Array, count: number): Moment[] =>
   Array.from({ length: count }, (_, index) => bytes.subarray(0, Math.ceil((bytes.length * (index + 1)) / count)));
 
-const treeOf = (root: string): readonly (readonly [string, string, string])[] =>
-  readdirSync(root, { recursive: true, encoding: "utf8" })
-    .sort()
-    .map((path) => {
-      const stats = statSync(join(root, path));
-      const content = stats.isFile()
-        ? createHash("sha256")
-            .update(readFileSync(join(root, path)))
-            .digest("hex")
-        : "";
-      return [path, (stats.mode & 0o7777).toString(8), content] as const;
-    });
-
 describe("a wheel that is unpacked while it is coming", () => {
   const { pool, newFolder, newStore, fetcher: whole } = openWorkshop();
 
@@ -86,7 +74,7 @@ describe("a wheel that is unpacked while it is coming", () => {
         }
         linkSync(part, destination);
         rmSync(part);
-        return { sha256: got };
+        return { sha256: got, size: last.length };
       },
     });
     const file = { ...indexFile(filename, sha256 ?? got), size: Math.max(last.length, 1) };
@@ -103,7 +91,7 @@ describe("a wheel that is unpacked while it is coming", () => {
   };
   const isLike = (wheel: StoredWheel, expected: StoredWheel): void => {
     assert.deepEqual(wheel.manifest, expected.manifest);
-    assert.deepEqual(treeOf(wheel.tree), treeOf(expected.tree));
+    assert.deepEqual(treeDifferences(snapshotTree(wheel.tree), snapshotTree(expected.tree)), []);
   };
 
   it("is what it would be otherwise, however it comes, and half of it is there before its end", async () => {

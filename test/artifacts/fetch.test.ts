@@ -137,7 +137,7 @@ describe("fetching wheels", () => {
         await sleep(5);
         if (++tries === 1) throw new Error(`401 ${file.filename}`);
         copyFileSync(path, destination);
-        return { sha256: hex("sha256", path) };
+        return { sha256: hex("sha256", path), size: 1 };
       },
     });
     const results = await Promise.allSettled([1, 2].map(() => fetcher.fetchWheel(fileOf(path), callWith())));
