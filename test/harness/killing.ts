@@ -203,12 +203,14 @@ async function killOnce(
   return state;
 }
 
-/** The ends of what a daemon has written of itself, crash files and log: the sandbox goes with the test. */
-function lastWords({ state }: Sandbox): string {
-  const files = readdirSync(state, { recursive: true, encoding: "utf8" }).filter((name) =>
-    /\.log|crashes\//.test(name),
+/** The ends of what a daemon has written of itself, and Node of it: the sandbox goes with the test. */
+function lastWords({ state, runtime }: Sandbox): string {
+  const files = [state, runtime].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => /\.(?:jsonl|log)$|crashes\//.test(name))
+      .map((name) => join(folder, name)),
   );
-  return files.map((name) => `${name}:\n${readFileSync(join(state, name), "utf8").slice(-4000)}`).join("\n");
+  return files.map((path) => `${path}:\n${readFileSync(path, "utf8").slice(-4000)}`).join("\n");
 }
 
 async function daemonFor({ sandbox, program, faulty }: KillingOptions, victim: Victim): Promise<number | undefined> {
