@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { readSync } from "node:fs";
 import { MISMATCH } from "../index/digests.ts";
 import { PipdError } from "../std/errors.ts";
+import type { Stop } from "../std/worker-pool.ts";
 
 /**
  * The hashes somebody gives for one file, as `<algorithm>:<hex>`: an index page, a URL fragment, the `--hash` options of a requirement.
@@ -58,13 +59,14 @@ function mismatch(subject: string, wanted: readonly ReturnType<typeof split>[], 
   return new PipdError("hash-mismatch", [MISMATCH, `    ${subject}:`, comparisons.join("\n\n")].join("\n"));
 }
 
-/** Digests of a whole open file, read once. */
-export function hashFile(descriptor: number, algorithms: readonly string[]): Digests {
+/** Digests of a whole open file, read once. @throws what `stop` throws */
+export function hashFile(descriptor: number, algorithms: readonly string[], stop: Stop): Digests {
   const hashes = algorithms.map((algorithm): readonly [string, Hash] => [algorithm, createHash(algorithm)]);
   const buffer = Buffer.allocUnsafeSlow(2 ** 20);
   for (let position = 0; ; ) {
     const count = readSync(descriptor, buffer, 0, buffer.length, position);
     if (count === 0) break;
+    stop.throwIfStopped();
     position += count;
     for (const [, hash] of hashes) hash.update(buffer.subarray(0, count));
   }

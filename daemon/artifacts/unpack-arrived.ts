@@ -1,6 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { errnoOf } from "../std/errors.ts";
+import type { Stop } from "../std/worker-pool.ts";
 import { createTreeWriter } from "./tree-writer.ts";
 import { isBomb, type WheelEntry } from "./wheel.ts";
 import { createWheelContent, isWhole } from "./wheel-content.ts";
@@ -57,13 +58,13 @@ export const NOTHING_UNPACKED: ArrivedProgress = { offset: 0, size: 0, folders: 
 
 /**
  * Unpacks the entries that have arrived completely, as their local headers describe them (APPNOTE 4.3.7). Runs in a worker.
- * @throws PipdError "invalid-wheel"; the system's error
+ * @throws PipdError "invalid-wheel"; the system's error; what `stop` throws
  */
-export async function unpackArrived(task: ArrivedTask): Promise<ArrivedPiece> {
+export async function unpackArrived(task: ArrivedTask, stop: Stop): Promise<ArrivedPiece> {
   const { length, archiveSize, filename, stage, from } = task;
   const descriptor = openArchive(task);
   try {
-    using content = createWheelContent(descriptor, filename);
+    using content = createWheelContent(descriptor, filename, stop);
     const tree = createTreeWriter(join(stage, "files"), content, filename, from.folders);
     const files: EarlyFile[] = [];
     let { offset, size } = from;

@@ -6,6 +6,7 @@ import { InvalidText } from "../standards/invalid-text.ts";
 import { type CoreMetadata, parseMetadataFields } from "../standards/metadata.ts";
 import { normalizeName } from "../standards/name.ts";
 import { tryParseVersion } from "../standards/version.ts";
+import type { Stop } from "../std/worker-pool.ts";
 import type { ManifestFile, WheelManifest } from "../store/wheel-manifest.ts";
 import { algorithmsOf, checkHashes, type HashDemand, hashFile } from "./archive-hash.ts";
 import { createTreeWriter, storeMode } from "./tree-writer.ts";
@@ -34,15 +35,15 @@ export interface UnpackTask {
  * Verifies and unpacks one wheel into a stage of the store: hash demands first, then the table of contents, the contents with RECORD, and what
  * the dist-info files say. Everything it needs of the archive it reads from one open descriptor. What a failure leaves in the stage is the caller's
  * to remove. Runs in a worker: it blocks for as long as it takes.
- * @throws PipdError "hash-mismatch", "invalid-wheel"; the system's error (ENOENT, ENOSPC, ...).
+ * @throws PipdError "hash-mismatch", "invalid-wheel"; the system's error (ENOENT, ENOSPC, ...); what `stop` throws.
  */
-export async function unpackWheel(task: UnpackTask): Promise<WheelManifest> {
+export async function unpackWheel(task: UnpackTask, stop: Stop): Promise<WheelManifest> {
   const descriptor = openSync(task.archive, "r");
   try {
-    const sha256 = verifiedHash(descriptor, task);
+    const sha256 = verifiedHash(descriptor, task, stop);
     const directory = await readWheelDirectory(descriptor, task.filename);
     const tree = join(task.stage, "files");
-    using content = createWheelContent(descriptor, task.filename);
+    using content = createWheelContent(descriptor, task.filename, stop);
     const unpacked = await unpackEntries(content, directory, tree, task.filename, task.early ?? NOTHING_EARLY);
     return manifestOf(task.filename, sha256, directory, tree, unpacked);
   } finally {
@@ -52,9 +53,9 @@ export async function unpackWheel(task: UnpackTask): Promise<WheelManifest> {
 
 /**
  * The text of METADATA of a wheel file that is not in the store, e.g. to resolve a local wheel before it is installed. Only that entry is read.
- * @throws PipdError "invalid-wheel"; the system's error.
+ * @throws PipdError "invalid-wheel"; the system's error; what `stop` throws.
  */
-export async function readWheelMetadata(task: { readonly archive: string }): Promise<string> {
+export async function readWheelMetadata(task: { readonly archive: string }, stop: Stop): Promise<string> {
   const filename = basename(task.archive);
   const descriptor = openSync(task.archive, "r");
   try {
@@ -62,7 +63,7 @@ export async function readWheelMetadata(task: { readonly archive: string }): Pro
     const path = `${directory.distInfo}/METADATA`;
     const entry = directory.entries.find(({ name }) => name === path);
     if (entry === undefined || !isWhole(entry)) throw invalidWheel(filename, "an entry is too large", path);
-    using content = createWheelContent(descriptor, filename);
+    using content = createWheelContent(descriptor, filename, stop);
     return decode(content.read(entry), filename, path);
   } finally {
     closeSync(descriptor);
@@ -70,9 +71,13 @@ export async function readWheelMetadata(task: { readonly archive: string }): Pro
 }
 
 /** The archive's sha256, after the demands were met. The file is read only when that is not known from before. */
-function verifiedHash(descriptor: number, { filename, subject = filename, sha256, demands }: UnpackTask): string {
+function verifiedHash(
+  descriptor: number,
+  { filename, subject = filename, sha256, demands }: UnpackTask,
+  stop: Stop,
+): string {
   if (sha256 !== undefined && checkHashes(subject, demands, new Map([["sha256", sha256]]))) return sha256;
-  const digests = hashFile(descriptor, algorithmsOf(demands));
+  const digests = hashFile(descriptor, algorithmsOf(demands), stop);
   checkHashes(subject, demands, digests);
   return digests.get("sha256") ?? "";
 }

@@ -2,6 +2,7 @@ import { createHash, hash } from "node:crypto";
 import { closeSync, fchmodSync, openSync } from "node:fs";
 import { crc32, createInflateRaw } from "node:zlib";
 import { writeFully, writeNewFile } from "../std/files.ts";
+import type { Stop } from "../std/worker-pool.ts";
 import { createInflater } from "./inflater.ts";
 import {
   invalidWheel,
@@ -36,8 +37,11 @@ export interface WheelContent extends Disposable {
 export const isWhole = (entry: WheelEntry): boolean =>
   entry.size <= WHOLE_ENTRY && entry.end - entry.start <= WHOLE_ENTRY;
 
-/** @throws PipdError "invalid-wheel" from all functions when the archive contradicts itself or an entry does not inflate to what it declares. */
-export function createWheelContent(descriptor: number, filename: string): WheelContent {
+/**
+ * @throws from all functions: PipdError "invalid-wheel" when the archive contradicts itself or an entry does not inflate to what it declares; what `stop`
+ * throws
+ */
+export function createWheelContent(descriptor: number, filename: string, stop: Stop): WheelContent {
   let block: Buffer = Buffer.alloc(0);
   let blockStart = 0;
   let spare: Buffer | undefined;
@@ -53,6 +57,7 @@ export function createWheelContent(descriptor: number, filename: string): WheelC
   };
 
   const read = (entry: WheelEntry): Buffer => {
+    stop.throwIfStopped();
     const bytes = bytesAt(entry.start, entry.end - entry.start);
     const at = contentStart(bytes, entry, filename);
     const content = inflate(bytes.subarray(at, at + entry.compressedSize), entry, filename);
@@ -68,6 +73,7 @@ export function createWheelContent(descriptor: number, filename: string): WheelC
     let crc = 0;
     try {
       for await (const piece of pieces(descriptor, entry, entry.start + at, filename)) {
+        stop.throwIfStopped();
         size += piece.length;
         if (size > entry.size) throw invalidWheel(filename, "an entry is longer than it declares", entry.name);
         crc = crc32(piece, crc);

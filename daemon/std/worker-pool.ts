@@ -1,4 +1,4 @@
-import { parentPort, type Transferable, Worker } from "node:worker_threads";
+import { parentPort, type Transferable, Worker, workerData } from "node:worker_threads";
 import { PipdError } from "./errors.ts";
 
 /** A piece of work for a worker thread: plain data (structured clone), told apart by `kind`. */
@@ -15,8 +15,8 @@ export interface WorkerPool {
   readonly size: number;
   /**
    * Runs one task, in the order of the calls (urgent ones first, then the heaviest). `Result` is what the handler of the task's kind gives (see `serveTasks`).
-   * Aborting takes a waiting task out of the queue, and ends the thread of a running one; the promise is rejected with the
-   * signal's reason, only after the thread is gone, so that the files it was writing can be removed.
+   * Aborting takes a waiting task out of the queue, and stops a running one; the promise is rejected with the
+   * signal's reason, only after the thread has let go of it, so that the files it was writing can be removed.
    * @throws PipdError "worker-crashed" when the thread ended without an answer; the pool itself goes on.
    */
   run<Result>(task: WorkerTask, transfer?: readonly Transferable[], signal?: AbortSignal): Promise<Result>;
@@ -33,22 +33,43 @@ export interface WorkerPoolOptions {
   readonly file: URL;
   /** Milliseconds after which a thread without work is ended. */
   readonly idleMs: number;
+  /** Milliseconds that a task has to end by itself when it is stopped. */
+  readonly stopMs?: number;
+}
+
+/** How a task hears that nobody wants its result any more. */
+export interface Stop {
+  /** To be called before each step of some milliseconds. Throws when the task is stopped; what it throws is seen by nobody. */
+  throwIfStopped(): void;
 }
 
 /** More than any honest wheel or page needs; without a limit of its own a thread could take what the whole process may have. */
 const HEAP_MB = 512;
+
+/**
+ * A thread that is ended in the middle of its work may take the whole process with it: Node aborts when it finds a stream of zlib that was made but not
+ * set up yet. So tasks are asked to stop, and only one that does not is ended with its thread.
+ */
+const STOP_MS = 5000;
 
 interface Job {
   readonly task: WorkerTask;
   readonly transfer: readonly Transferable[];
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
+  /** Resolves when no thread is at it any more. */
+  readonly over: Promise<void>;
+  /** Set when it is to stop: the reason it is rejected with. */
+  stopped: { readonly reason: unknown } | undefined;
 }
 
 interface Thread {
   readonly worker: Worker;
   job: Job | undefined;
+  /** One Int32 that the thread shares: 1 while its job is to stop. */
+  readonly stop: Int32Array;
   idleTimer: NodeJS.Timeout | undefined;
+  stopTimer: NodeJS.Timeout | undefined;
   /** Set before the thread is ended on purpose: the reason its job is rejected with. */
   ending: { readonly reason: unknown } | undefined;
 }
@@ -84,6 +105,11 @@ function fromPortable(error: PortableError): Error {
   return Object.assign(made, { name }, stack && { stack }, code && { code }, syscall && { syscall }, path && { path });
 }
 
+/** What a thread and the pool share. */
+interface SharedWords {
+  readonly stop: SharedArrayBuffer;
+}
+
 const handedOver = new WeakMap<object, readonly Transferable[]>();
 
 /** A result of a task whose buffers are not copied for the thread that asked for it: they are gone here. */
@@ -93,15 +119,22 @@ export function handingOver<T extends object>(result: T, buffers: readonly Array
 }
 
 /** Answers tasks in a worker thread, one at a time, by the handler of their kind. To be called once by the worker's module. */
-export function serveTasks(handlers: Readonly<Record<string, (task: never) => unknown>>): void {
+export function serveTasks(handlers: Readonly<Record<string, (task: never, stop: Stop) => unknown>>): void {
   const port = parentPort;
   if (port === null) return;
+  const word = new Int32Array((workerData as SharedWords).stop);
+  const stop: Stop = {
+    throwIfStopped() {
+      if (Atomics.load(word, 0) !== 0) throw new Error("stopped");
+    },
+  };
   port.on("message", (task: WorkerTask) => {
     const handle = async (): Promise<Answer> => {
       try {
         const handler = handlers[task.kind];
         if (handler === undefined) throw new Error(`no handler for worker tasks of the kind ${task.kind}`);
-        return { ok: true, value: await handler(task as never) };
+        stop.throwIfStopped();
+        return { ok: true, value: await handler(task as never, stop) };
       } catch (error) {
         return { ok: false, error: toPortable(error) };
       }
@@ -132,7 +165,11 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       if (pool.closed) throw poolClosed();
       signal?.throwIfAborted();
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-      const job: Job = { task, transfer, resolve, reject };
+      const over = promise.then(
+        () => {},
+        () => {},
+      );
+      const job: Job = { task, transfer, resolve, reject, over, stopped: undefined };
       const onAbort = (): void => abort(pool, job, signal?.reason);
       signal?.addEventListener("abort", onAbort, { once: true });
       dispatch(pool, job);
@@ -149,7 +186,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     async close() {
       pool.closed = true;
       for (const job of pool.queue.splice(0)) job.reject(poolClosed());
-      await Promise.all([...pool.threads].map((thread) => end(thread, poolClosed())));
+      await Promise.all([...pool.threads].map((thread) => close(pool, thread)));
     },
   };
 }
@@ -169,14 +206,32 @@ function dispatch(pool: Pool, job: Job): void {
 
 function start(pool: Pool): Thread {
   const resourceLimits = { maxOldGenerationSizeMb: HEAP_MB };
-  const worker = new Worker(pool.options.file, { env: {}, execArgv: [], name: "pipd-worker", resourceLimits });
-  const thread: Thread = { worker, job: undefined, idleTimer: undefined, ending: undefined };
+  const shared: SharedWords = { stop: new SharedArrayBuffer(4) };
+  const worker = new Worker(pool.options.file, {
+    env: {},
+    execArgv: [],
+    name: "pipd-worker",
+    resourceLimits,
+    workerData: shared,
+  });
+  const thread: Thread = {
+    worker,
+    job: undefined,
+    stop: new Int32Array(shared.stop),
+    idleTimer: undefined,
+    stopTimer: undefined,
+    ending: undefined,
+  };
   let crash: unknown;
   worker.on("message", (answer: Answer) => {
     const job = thread.job;
     if (job === undefined || thread.ending !== undefined) return;
     thread.job = undefined;
-    if (answer.ok) job.resolve(answer.value);
+    clearTimeout(thread.stopTimer);
+    thread.stopTimer = undefined;
+    Atomics.store(thread.stop, 0, 0);
+    if (job.stopped !== undefined) job.reject(job.stopped.reason);
+    else if (answer.ok) job.resolve(answer.value);
     else job.reject(fromPortable(answer.error));
     next(pool, thread);
   });
@@ -186,7 +241,9 @@ function start(pool: Pool): Thread {
   worker.on("exit", (code) => {
     pool.threads.delete(thread);
     clearTimeout(thread.idleTimer);
-    thread.job?.reject(thread.ending === undefined ? crashed(thread.job.task, code, crash) : thread.ending.reason);
+    clearTimeout(thread.stopTimer);
+    const reasoned = thread.ending ?? thread.job?.stopped;
+    thread.job?.reject(reasoned === undefined ? crashed(thread.job.task, code, crash) : reasoned.reason);
     const waiting = pool.queue.shift();
     if (waiting !== undefined) dispatch(pool, waiting);
   });
@@ -224,6 +281,23 @@ async function end(thread: Thread, reason: unknown): Promise<void> {
   await thread.worker.terminate();
 }
 
+/** Asks the job of a thread to stop. */
+function stopJob({ options: { stopMs = STOP_MS } }: Pool, thread: Thread, job: Job, reason: unknown): void {
+  job.stopped ??= { reason };
+  Atomics.store(thread.stop, 0, 1);
+  thread.stopTimer ??= setTimeout(() => void end(thread, reason), stopMs);
+}
+
+/** Stops what a thread does, then ends it. */
+async function close(pool: Pool, thread: Thread): Promise<void> {
+  const { job } = thread;
+  if (job !== undefined) {
+    stopJob(pool, thread, job, poolClosed());
+    await job.over;
+  }
+  await end(thread, poolClosed());
+}
+
 function abort(pool: Pool, job: Job, reason: unknown): void {
   const waiting = pool.queue.indexOf(job);
   if (waiting !== -1) {
@@ -231,7 +305,7 @@ function abort(pool: Pool, job: Job, reason: unknown): void {
     job.reject(reason);
     return;
   }
-  for (const thread of pool.threads) if (thread.job === job) void end(thread, reason);
+  for (const thread of pool.threads) if (thread.job === job) stopJob(pool, thread, job, reason);
 }
 
 const poolClosed = (): PipdError =>

@@ -1,7 +1,10 @@
 /** A worker for test/std/worker-pool.test.ts: what a task can do to its thread. */
 import { threadId } from "node:worker_threads";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { PipdError } from "../../daemon/std/errors.ts";
-import { serveTasks } from "../../daemon/std/worker-pool.ts";
+import { type Stop, serveTasks } from "../../daemon/std/worker-pool.ts";
+
+const packed = deflateRawSync(Buffer.from("some text"));
 
 serveTasks({
   thread: () => threadId,
@@ -25,5 +28,11 @@ serveTasks({
   },
   spin: () => {
     for (;;);
+  },
+  inflate: (_task: never, stop: Stop) => {
+    for (;;) {
+      stop.throwIfStopped();
+      inflateRawSync(packed);
+    }
   },
 });
