@@ -173,14 +173,13 @@ async function writeBody(reception: Reception, { body }: HttpStream, total: numb
   let chunks: Uint8Array[] = [];
   let size = 0;
   const flush = async (): Promise<void> => {
-    const [first] = chunks;
-    if (first === undefined) return;
-    const written = chunks.length === 1 ? first : Buffer.concat(chunks, size);
+    if (size === 0) return;
+    const [written, length] = [chunks, size];
     chunks = [];
     size = 0;
     await writeAll(reception.handle, written);
-    reception.digests.update(written);
-    reception.length += written.length;
+    for (const chunk of written) reception.digests.update(chunk);
+    reception.length += length;
     reception.arrived(reception.length);
   };
   try {
@@ -197,7 +196,7 @@ async function writeBody(reception: Reception, { body }: HttpStream, total: numb
 }
 
 /** Bytes. */
-const WRITE_AT_ONCE = 1024 * 1024;
+const WRITE_AT_ONCE = 256 * 1024;
 
 /** A body may have no length, and the file no size on its page: it ends here at the latest. Bytes. */
 const MOST_UNTOLD = 4 * 1024 * WRITE_AT_ONCE;
@@ -209,9 +208,20 @@ function tooLong({ url, size }: ProjectFile): PipdError {
   });
 }
 
-async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let done = 0; done < chunk.length; ) {
-    const { bytesWritten } = await handle.write(chunk, done);
-    done += bytesWritten;
+/** They are not put together first: to the collector the copies are as large as the file. */
+async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<void> {
+  for (let rest = chunks; rest.length > 0; ) {
+    const { bytesWritten } = await handle.writev(rest);
+    rest = after(rest, bytesWritten);
   }
+}
+
+/** What is left of pieces without their first `count` bytes. */
+function after(pieces: readonly Uint8Array[], count: number): readonly Uint8Array[] {
+  let skipped = 0;
+  let first = 0;
+  while (first < pieces.length && skipped + pieces[first]!.length <= count) skipped += pieces[first++]!.length;
+  const rest = pieces.slice(first);
+  if (rest[0] !== undefined) rest[0] = rest[0].subarray(count - skipped);
+  return rest;
 }
