@@ -31,9 +31,12 @@ test("R59 R63 five minutes idle after an installation", async (t) => {
 });
 
 test("R58 a thousand mixed commands grow the daemon by at most a tenth", async (t) => {
-  const { before, after } = await measureGrowth(100, 1000);
-  t.diagnostic(`${Math.round(before / 1e6)} MB -> ${Math.round(after / 1e6)} MB`);
-  assert.ok(after <= before * 1.1, `${before} bytes before, ${after} after`);
+  const { busy, resting } = await measureGrowth(100, 1000, 10_000);
+  for (const [what, { before, after }] of Object.entries({ busy, resting: resting! }))
+    t.diagnostic(`${what}: ${Math.round(before / 1e6)} MB -> ${Math.round(after / 1e6)} MB`);
+  assert.ok(resting!.after <= resting!.before * 1.1, JSON.stringify(resting));
+  // With the garbage of which V8 lets half of the heap gather, and the free pages that it keeps.
+  assert.ok(busy.after <= busy.before * 1.25, JSON.stringify(busy));
 });
 
 test("R59 after a large installation the daemon is small again", async (t) => {
