@@ -169,7 +169,7 @@ function withLengths(mismatch: PipdError, { size }: ProjectFile, length: number)
 
 /** Small writes cost more than what they write: chunks are written together, and what has come is written whatever ends the body. */
 async function writeBody(reception: Reception, { body }: HttpStream, total: number | undefined): Promise<void> {
-  const longest = (reception.file.size ?? MOST_UNTOLD) + WRITE_AT_ONCE;
+  const longest = (reception.file.size ?? MOST_UNTOLD) + SLACK;
   let chunks: Uint8Array[] = [];
   let size = 0;
   const flush = async (): Promise<void> => {
@@ -199,7 +199,9 @@ async function writeBody(reception: Reception, { body }: HttpStream, total: numb
 const WRITE_AT_ONCE = 256 * 1024;
 
 /** A body may have no length, and the file no size on its page: it ends here at the latest. Bytes. */
-const MOST_UNTOLD = 4 * 1024 * WRITE_AT_ONCE;
+const MOST_UNTOLD = 4 * 2 ** 30;
+/** A body that is longer than the file by less is read to its end: then its hash tells what it is. Bytes. */
+const SLACK = 2 ** 20;
 
 function tooLong({ url, size }: ProjectFile): PipdError {
   const told = size === undefined ? "" : ` than the ${size} bytes that its index says`;

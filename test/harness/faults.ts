@@ -92,7 +92,8 @@ export async function send(
     const zeros = Buffer.alloc(65_536);
     // An answer over HTTP/2 does not say that it is over, its stream does.
     const isOver = (): boolean => http1.destroyed || http1.closed || stream?.destroyed;
-    while (!isOver()) if (!http1.write(zeros)) await sleep(1);
+    // No more than is taken: with ten megabytes in its queues, Node's server refuses the next requests of the connection.
+    while (!isOver()) if ((stream ?? http1).writableNeedDrain || !http1.write(zeros)) await sleep(1);
   } else if (bandwidth !== undefined) {
     await inPieces(http1, body, Math.max(1, Math.round(bandwidth / 50)), 20);
   } else http1.end(body);
