@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Places } from "./places.ts";
 
@@ -14,8 +14,18 @@ export async function endHungDaemon({ paths, folders }: Places): Promise<number 
   const isDaemon = (): boolean => readCommand(pid).includes(`--folders=${JSON.stringify(folders)}`);
   if (pid === undefined || !isDaemon()) return undefined;
   process.kill(pid, "SIGKILL");
-  for (let waited = 0; isDaemon() && waited < GONE_MS; waited += 10) await sleep(10);
+  for (let waited = 0; !isGone(pid) && waited < GONE_MS; waited += 10) await sleep(10);
   return pid;
+}
+
+/** Its command line goes first, its socket last: until then it still takes connections. The first thread may end before the others. */
+function isGone(pid: number): boolean {
+  try {
+    const hasEnded = /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    return hasEnded && readdirSync(`/proc/${pid}/task`).length <= 1;
+  } catch {
+    return true;
+  }
 }
 
 function readPid(path: string): number | undefined {
