@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Places } from "./places.ts";
+import { startOf } from "./process-start.ts";
 
 /** Time for a killed process to be gone. */
 const GONE_MS = 5000;
@@ -21,8 +22,7 @@ export async function endHungDaemon({ paths, folders }: Places): Promise<number 
 /** Its command line goes first, its socket last: until then it still takes connections. The first thread may end before the others. */
 function isGone(pid: number): boolean {
   try {
-    const hasEnded = /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-    return hasEnded && readdirSync(`/proc/${pid}/task`).length <= 1;
+    return startOf(pid) === undefined && readdirSync(`/proc/${pid}/task`).length <= 1;
   } catch {
     return true;
   }

@@ -1,4 +1,5 @@
 import { lstatSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { startOf } from "./process-start.ts";
 
 /**
  * "A daemon is being started here": a link whose target names the process at work, so that it never exists without its content. Whoever makes it starts the
@@ -77,17 +78,6 @@ function takeStaleAway(path: string): void {
 /** A process, by its number and the time it was started at: numbers are used again. */
 function nameOf(pid: number): string {
   return `${pid}@${startOf(pid) ?? ""}`;
-}
-
-/** The start of a process in ticks since boot; undefined when it has ended or the system does not say. */
-function startOf(pid: number): string | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const [state, ...fields] = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return state === "Z" || state === "X" ? undefined : fields[18];
-  } catch {
-    return undefined;
-  }
 }
 
 function isAlive(name: string): boolean {

@@ -57,8 +57,8 @@ interface Job {
   readonly transfer: readonly Transferable[];
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
-  /** Resolves when no thread is at it any more. */
-  readonly over: Promise<void>;
+  /** Settled when no thread is at it any more. */
+  readonly promise: Promise<unknown>;
   /** Set when it is to stop: the reason it is rejected with. */
   stopped: { readonly reason: unknown } | undefined;
 }
@@ -70,8 +70,8 @@ interface Thread {
   readonly stop: Int32Array;
   idleTimer: NodeJS.Timeout | undefined;
   stopTimer: NodeJS.Timeout | undefined;
-  /** Set before the thread is ended on purpose: the reason its job is rejected with. */
-  ending: { readonly reason: unknown } | undefined;
+  /** Set before the thread is ended on purpose; a job that it has by then is one that was to stop. */
+  isEnding: boolean;
 }
 
 /** What an error is on its way between threads, where it would lose its class and its fields. */
@@ -165,11 +165,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       if (pool.closed) throw poolClosed();
       signal?.throwIfAborted();
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-      const over = promise.then(
-        () => {},
-        () => {},
-      );
-      const job: Job = { task, transfer, resolve, reject, over, stopped: undefined };
+      const job: Job = { task, transfer, resolve, reject, promise, stopped: undefined };
       const onAbort = (): void => abort(pool, job, signal?.reason);
       signal?.addEventListener("abort", onAbort, { once: true });
       dispatch(pool, job);
@@ -181,7 +177,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     },
     async rest() {
       const idle = [...pool.threads].filter((thread) => thread.job === undefined);
-      await Promise.all(idle.map((thread) => end(thread, undefined)));
+      await Promise.all(idle.map(end));
     },
     async close() {
       pool.closed = true;
@@ -195,7 +191,7 @@ const rank = ({ isUrgent, weight = 0 }: WorkerTask): number => (isUrgent === tru
 
 /** To the idle thread that worked last (the others may run out of idle time), else to a new one, else into the queue. */
 function dispatch(pool: Pool, job: Job): void {
-  const idle = [...pool.threads].findLast((thread) => thread.job === undefined && thread.ending === undefined);
+  const idle = [...pool.threads].findLast((thread) => thread.job === undefined && !thread.isEnding);
   if (idle !== undefined) give(pool, idle, job);
   else if (pool.threads.size < pool.options.size) give(pool, start(pool), job);
   else {
@@ -220,12 +216,12 @@ function start(pool: Pool): Thread {
     stop: new Int32Array(shared.stop),
     idleTimer: undefined,
     stopTimer: undefined,
-    ending: undefined,
+    isEnding: false,
   };
   let crash: unknown;
   worker.on("message", (answer: Answer) => {
     const job = thread.job;
-    if (job === undefined || thread.ending !== undefined) return;
+    if (job === undefined || thread.isEnding) return;
     thread.job = undefined;
     clearTimeout(thread.stopTimer);
     thread.stopTimer = undefined;
@@ -242,8 +238,8 @@ function start(pool: Pool): Thread {
     pool.threads.delete(thread);
     clearTimeout(thread.idleTimer);
     clearTimeout(thread.stopTimer);
-    const reasoned = thread.ending ?? thread.job?.stopped;
-    thread.job?.reject(reasoned === undefined ? crashed(thread.job.task, code, crash) : reasoned.reason);
+    const { job } = thread;
+    job?.reject(job.stopped === undefined ? crashed(job.task, code, crash) : job.stopped.reason);
     const waiting = pool.queue.shift();
     if (waiting !== undefined) dispatch(pool, waiting);
   });
@@ -272,12 +268,12 @@ function next(pool: Pool, thread: Thread): void {
     return;
   }
   thread.worker.unref();
-  thread.idleTimer = setTimeout(() => void end(thread, undefined), pool.options.idleMs);
+  thread.idleTimer = setTimeout(() => void end(thread), pool.options.idleMs);
   thread.idleTimer.unref();
 }
 
-async function end(thread: Thread, reason: unknown): Promise<void> {
-  thread.ending ??= { reason };
+async function end(thread: Thread): Promise<void> {
+  thread.isEnding = true;
   await thread.worker.terminate();
 }
 
@@ -285,7 +281,7 @@ async function end(thread: Thread, reason: unknown): Promise<void> {
 function stopJob({ options: { stopMs = STOP_MS } }: Pool, thread: Thread, job: Job, reason: unknown): void {
   job.stopped ??= { reason };
   Atomics.store(thread.stop, 0, 1);
-  thread.stopTimer ??= setTimeout(() => void end(thread, reason), stopMs);
+  thread.stopTimer ??= setTimeout(() => void end(thread), stopMs);
 }
 
 /** Stops what a thread does, then ends it. */
@@ -293,9 +289,9 @@ async function close(pool: Pool, thread: Thread): Promise<void> {
   const { job } = thread;
   if (job !== undefined) {
     stopJob(pool, thread, job, poolClosed());
-    await job.over;
+    await Promise.allSettled([job.promise]);
   }
-  await end(thread, poolClosed());
+  await end(thread);
 }
 
 function abort(pool: Pool, job: Job, reason: unknown): void {
