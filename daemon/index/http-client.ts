@@ -112,7 +112,7 @@ class Repetition {
 
 /** Makes the client; nothing is loaded or opened before the first request. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const { clock, concurrency = 32, streams = 100, backOff: firstBackOff = 250 } = options;
+  const { clock, concurrency = 50, streams = 100, backOff: firstBackOff = 250 } = options;
   const hosts = createHosts(concurrency, clock);
   const raised = new Set<string>();
   const asked = new Map<string, Host>();
