@@ -185,9 +185,8 @@ export async function linkByteCode(
   if (cacheTag === undefined || byteCode === undefined) return 0;
   const method = chooseMethod(linkMode === "copy" ? "copy" : "hardlink", umask, undefined, "");
   let linked = 0;
-  const content = { scripts: new Map<string, Uint8Array>(), byteCode };
   let done = 0;
-  for (const { from, to, names } of storedByteCode({ wheel: installed.wheel, content }, installed.sources, cacheTag)) {
+  for (const { from, to, names } of storedByteCode(installed.wheel, byteCode, installed.sources, cacheTag)) {
     for (const [index, name] of names.entries()) {
       if (++done % LINKS_AT_ONCE === 0) await setImmediate();
       if (signal.aborted || recordStamp(installed.infoFolder) !== installed.stamp) return linked;

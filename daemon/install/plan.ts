@@ -1,33 +1,16 @@
 import { join, relative } from "node:path/posix";
-import { type DirectUrl, renderDirectUrl } from "../standards/direct-url.ts";
-import { PipdError } from "../std/errors.ts";
-import type { ManifestFile } from "../store/wheel-manifest.ts";
+import { renderDirectUrl } from "../standards/direct-url.ts";
+import type { SortedRows } from "../standards/dist-info.ts";
+import type { ManifestFile, WheelManifest } from "../store/wheel-manifest.ts";
 import { bytecodeFolder, type StoredWheel } from "../store/wheel-store.ts";
+import { mapFiles, type WheelInstall } from "./file-map.ts";
 import type { FileWrite, LinkGroup } from "./link-shard.ts";
-import { executableMode, plainMode, scriptMode } from "./modes.ts";
-import { byteCodePath, recordText } from "./record.ts";
-import { consoleScripts, guiScripts, isEntryPointWrapper, rewriteScript } from "./scripts.ts";
+import { plainMode, scriptMode } from "./modes.ts";
+import { byteCodePath, ownRows, recordText } from "./record.ts";
+import { consoleScripts, guiScripts } from "./scripts.ts";
 import type { InstallTarget } from "./target.ts";
 import type { UninstallPlan } from "./uninstall.ts";
-
-/** What of a stored wheel has to be read before its installation can be planned. `loadWheelContent` reads it. */
-export interface WheelContent {
-  /** Content of the scripts that the manifest marks `pythonScript`, by archive path. */
-  readonly scripts: ReadonlyMap<string, Uint8Array>;
-  /** Archive paths of the sources that have byte code in the store for the target's Python; undefined when nothing was compiled yet. */
-  readonly byteCode: ReadonlySet<string> | undefined;
-}
-
-/** One wheel to install and what is noted about why. */
-export interface WheelInstall {
-  readonly wheel: StoredWheel;
-  readonly content: WheelContent;
-  /** The project's name as the requirement has it: the folder of its headers. */
-  readonly name: string;
-  /** Asked for by the user, not only needed by others: an empty REQUESTED file. */
-  readonly requested: boolean;
-  readonly directUrl: DirectUrl | undefined;
-}
+import { isData } from "./wheel-folders.ts";
 
 export interface PlanInput {
   readonly target: InstallTarget;
@@ -78,8 +61,10 @@ export function planInstall({ target, removals, wheels, compile }: PlanInput): P
   const sources = settled.flatMap(({ group }) => (group === undefined ? [] : [group]));
   const sourcesOf = layouts.map((): LinkGroup[] => []);
   for (const { group, owner } of settled) if (group !== undefined) sourcesOf[owner]?.push(group);
-  const byteCode = layouts.flatMap(({ plan, install }, owner) =>
-    plan.byteCode === "linked" ? storedByteCode(install, sourcesOf[owner] ?? [], target.cacheTag ?? "") : [],
+  const byteCode = layouts.flatMap(({ plan, install: { wheel, content } }, owner) =>
+    plan.byteCode === "linked" && content.byteCode !== undefined
+      ? storedByteCode(wheel, content.byteCode, sourcesOf[owner] ?? [], target.cacheTag ?? "")
+      : [],
   );
   return {
     removals,
@@ -107,63 +92,6 @@ interface Layout {
   readonly plan: Omit<WheelPlan, "sources">;
 }
 
-/** Where the files of one archive folder go. */
-interface Placement {
-  readonly archiveFolder: string;
-  readonly folder: string;
-  /** `folder` relative to the library folder, with a slash at the end unless empty. */
-  readonly recordPrefix: string;
-  readonly isScripts: boolean;
-  /** pip saves files of the wheel's root first, then data, then scripts. */
-  readonly rank: number;
-  readonly names: string[];
-}
-
-/** Where each file of a wheel goes. */
-interface FileMap {
-  readonly placements: readonly Placement[];
-  /** By RECORD place; undefined for a file that is left out. */
-  readonly files: readonly (readonly [file: ManifestFile, place: string | undefined])[];
-  readonly scripts: readonly FileWrite[];
-  /** Content of `scripts` by RECORD place. */
-  readonly rewritten: ReadonlyMap<string, Uint8Array>;
-}
-
-function mapFiles(install: WheelInstall, target: InstallTarget, library: string): FileMap {
-  const { manifest } = install.wheel;
-  const wrapped = new Set([...manifest.consoleScripts, ...manifest.guiScripts].map((entry) => entry.name));
-  const placements = new Map<string, Placement>();
-  const files: [ManifestFile, string | undefined][] = [];
-  const rewritten = new Map<string, Uint8Array>();
-  const scripts: FileWrite[] = [];
-  let placement: Placement | undefined;
-  for (const file of manifest.files) {
-    const slash = file.path.lastIndexOf("/");
-    // Files of one folder follow each other: nine of ten need no look-up.
-    if (placement?.archiveFolder.length !== Math.max(slash, 0) || !file.path.startsWith(placement.archiveFolder)) {
-      placement = placementOf(placements, file.path.slice(0, Math.max(slash, 0)), install, target, library);
-    }
-    const name = file.path.slice(slash + 1);
-    if (name === "" || name === "." || name === "..") throw leavesTarget(install, file.path, library);
-    if (placement.isScripts && isEntryPointWrapper(name, wrapped)) {
-      files.push([file, undefined]);
-      continue;
-    }
-    const place = placement.rank === 0 ? file.path : placement.recordPrefix + name;
-    files.push([file, place]);
-    const script = file.pythonScript ? install.content.scripts.get(file.path) : undefined;
-    if (script === undefined) {
-      placement.names.push(name);
-    } else {
-      const mode = file.executable ? executableMode(target.umask) : plainMode(target.umask);
-      const content = rewriteScript(script, target.interpreter.executable);
-      rewritten.set(place, content);
-      scripts.push({ path: `${placement.folder}/${name}`, content, mode });
-    }
-  }
-  return { placements: [...placements.values()], files, scripts, rewritten };
-}
-
 function layoutOf(install: WheelInstall, target: InstallTarget, compile: boolean): Layout {
   const { wheel, content, requested } = install;
   const { manifest } = wheel;
@@ -173,17 +101,17 @@ function layoutOf(install: WheelInstall, target: InstallTarget, compile: boolean
   const byteCode = byteCodeOf(install, target, compile);
   const text = (): string =>
     recordText({
+      own: rowsOf(manifest, byteCode, content, target.cacheTag ?? ""),
       files,
       rewritten,
       generated: generated.writes.map(({ path, content: bytes }) => [relative(library, path), bytes] as const),
       byteCode: byteCode === "none" ? [] : byteCodePlaces(files, rewritten, content.byteCode, target.cacheTag ?? ""),
     });
   const record = writtenLate(join(library, manifest.distInfo, "RECORD"), plainMode(target.umask), () => encode(text()));
-  const groups = placements.filter(({ names }) => names.length > 0).sort((a, b) => a.rank - b.rank);
   return {
     install,
     layers: [
-      ...groups.map(({ archiveFolder, folder, names }) => ({
+      ...placements.map(({ archiveFolder, folder, names }) => ({
         folder,
         group: { from: archiveFolder === "" ? wheel.tree : `${wheel.tree}/${archiveFolder}`, to: folder, names },
       })),
@@ -219,56 +147,6 @@ function writtenLate(path: string, mode: number, make: () => Uint8Array): FileWr
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const folderOf = (path: string): string => path.slice(0, path.lastIndexOf("/"));
 
-const SCHEME_KEYS = ["data", "headers", "platlib", "purelib", "scripts"] as const;
-
-function placementOf(
-  placements: Map<string, Placement>,
-  archiveFolder: string,
-  install: WheelInstall,
-  target: InstallTarget,
-  library: string,
-): Placement {
-  const known = placements.get(archiveFolder);
-  if (known !== undefined) return known;
-  const [top = "", key = "", ...rest] = archiveFolder.split("/");
-  const isData = top.endsWith(".data");
-  const base = isData ? schemeFolder(key, archiveFolder, install, target) : library;
-  const folder = archiveFolder === "" ? base : `${base}/${isData ? rest.join("/") : archiveFolder}`.replace(/\/$/, "");
-  if (/(?:^|\/)\.{0,2}(?:\/|$)/.test(archiveFolder) && archiveFolder !== "")
-    throw leavesTarget(install, archiveFolder, base);
-  const prefix = isData ? relative(library, folder) : archiveFolder;
-  const isScripts = isData && key === "scripts";
-  const placement: Placement = {
-    archiveFolder,
-    folder,
-    recordPrefix: prefix === "" ? "" : `${prefix}/`,
-    isScripts,
-    rank: isScripts ? 2 : isData ? 1 : 0,
-    names: [],
-  };
-  placements.set(archiveFolder, placement);
-  return placement;
-}
-
-function schemeFolder(key: string, archiveFolder: string, install: WheelInstall, target: InstallTarget): string {
-  const { filename } = install.wheel.manifest;
-  if (key === "") {
-    throw new PipdError(
-      "invalid-wheel",
-      `Unexpected file in ${filename}: '${archiveFolder}'. .data directory contents should be named like: '<scheme key>/<path>'.`,
-    );
-  }
-  const known = SCHEME_KEYS.find((scheme) => scheme === key);
-  if (known === undefined) {
-    throw new PipdError(
-      "invalid-wheel",
-      `Unknown scheme key used in ${filename}: ${key} (for file '${archiveFolder}'). .data directory contents should be in ` +
-        `subdirectories named with a valid scheme key (${SCHEME_KEYS.join(", ")})`,
-    );
-  }
-  return known === "headers" ? join(target.scheme.headers, install.name) : target.scheme[known];
-}
-
 /** What the installer adds, in pip's order: scripts of entry points, INSTALLER, direct_url.json, REQUESTED. */
 function generatedFiles(
   { wheel: { manifest }, directUrl, requested }: WheelInstall,
@@ -303,6 +181,28 @@ function byteCodeOf({ content }: WheelInstall, { cacheTag }: InstallTarget, comp
   return content.byteCode === undefined ? "later" : "linked";
 }
 
+/** By the sources that have byte code: they belong to one wheel in memory. */
+const knownRows = new WeakMap<ReadonlySet<string>, SortedRows>();
+
+/** RECORD's rows for what goes below the library folder as it is; kept for wheels whose byte code is made. */
+function rowsOf(
+  manifest: WheelManifest,
+  byteCode: WheelPlan["byteCode"],
+  content: WheelInstall["content"],
+  cacheTag: string,
+): SortedRows {
+  const kept = byteCode === "linked" ? content.byteCode : undefined;
+  const known = kept && knownRows.get(kept);
+  if (known !== undefined) return known;
+  const own = manifest.files.filter(({ path }) => !isData(path));
+  const places = own.map((file) => [file, file.path] as const);
+  const rows = ownRows(own, byteCode === "none" ? [] : byteCodePlaces(places, NOTHING, content.byteCode, cacheTag));
+  if (kept !== undefined) knownRows.set(kept, rows);
+  return rows;
+}
+
+const NOTHING: ReadonlyMap<string, Uint8Array> = new Map();
+
 /** RECORD places of the byte code of a wheel: of all linked sources, or of those that are known to compile. */
 function byteCodePlaces(
   files: readonly (readonly [ManifestFile, string | undefined])[],
@@ -319,9 +219,10 @@ function byteCodePlaces(
   return [...places];
 }
 
-/** Groups for the byte code that the store has of these sources of a wheel. */
+/** Groups for the byte code that the store has of these sources of a wheel. @param byteCode as `compiledSources` gives it */
 export function storedByteCode(
-  { wheel, content }: Pick<WheelInstall, "wheel" | "content">,
+  wheel: StoredWheel,
+  byteCode: ReadonlySet<string>,
   sources: readonly LinkGroup[],
   cacheTag: string,
 ): readonly LinkGroup[] {
@@ -330,15 +231,32 @@ export function storedByteCode(
   for (const { from, to, names } of sources) {
     const archiveFolder = from.slice(wheel.tree.length + 1);
     const prefix = archiveFolder === "" ? "" : `${archiveFolder}/`;
-    const compiled = names.filter((name) => name.endsWith(".py") && content.byteCode?.has(prefix + name) === true);
-    if (compiled.length === 0) continue;
-    groups.push({
-      from: `${store}/${prefix}__pycache__`,
-      to: `${to}/__pycache__`,
-      names: compiled.map((name) => `${name.slice(0, -3)}.${cacheTag}.pyc`),
-    });
+    const compiled = compiledNames(names, prefix, byteCode, cacheTag);
+    if (compiled.length > 0)
+      groups.push({ from: `${store}/${prefix}__pycache__`, to: `${to}/__pycache__`, names: compiled });
   }
   return groups;
+}
+
+/** By the sources that have byte code, then by the names of a folder: both are the same arrays and sets as long as a wheel is in memory. */
+const knownNames = new WeakMap<ReadonlySet<string>, WeakMap<readonly string[], readonly string[]>>();
+
+/** Names of the byte code of those of a folder's files that have some. */
+function compiledNames(
+  names: readonly string[],
+  prefix: string,
+  byteCode: ReadonlySet<string>,
+  cacheTag: string,
+): readonly string[] {
+  const known = knownNames.get(byteCode) ?? new WeakMap<readonly string[], readonly string[]>();
+  knownNames.set(byteCode, known);
+  const seen = known.get(names);
+  if (seen !== undefined) return seen;
+  const compiled = names
+    .filter((name) => name.endsWith(".py") && byteCode.has(prefix + name))
+    .map((name) => `${name.slice(0, -3)}.${cacheTag}.pyc`);
+  known.set(names, compiled);
+  return compiled;
 }
 
 /** Byte code goes over byte code that a wheel carries itself, as with pip, which compiles after it has unpacked. */
@@ -367,9 +285,3 @@ function settle(layers: readonly OwnedLayer[]): readonly OwnedLayer[] {
   }
   return settled;
 }
-
-const leavesTarget = ({ wheel }: WheelInstall, path: string, folder: string): PipdError =>
-  new PipdError(
-    "invalid-wheel",
-    `The wheel '${wheel.manifest.filename}' has a file '${path}' trying to install outside the target directory '${folder}'`,
-  );

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type RecordRow, renderRecord } from "../standards/dist-info.ts";
+import { hasRow, type RecordRow, renderRecord, type SortedRows, sortRows } from "../standards/dist-info.ts";
 import type { ManifestFile } from "../store/wheel-manifest.ts";
 
 /**
@@ -12,28 +12,40 @@ import type { ManifestFile } from "../store/wheel-manifest.ts";
  * uninstall and `pip check` skip what is not there.
  */
 export interface RecordSource {
-  /** The wheel's files, and where each one went relative to the library folder; undefined for one that is not installed. */
+  /** Of the files that go below the library folder as they are, and of their byte code. */
+  readonly own: SortedRows;
+  /** The wheel's other files, and where each one went relative to the library folder; undefined for one that is not installed. */
   readonly files: readonly (readonly [file: ManifestFile, place: string | undefined])[];
   /** Content by place, of files that differ from the wheel's. */
   readonly rewritten: ReadonlyMap<string, Uint8Array>;
   readonly generated: readonly (readonly [place: string, content: Uint8Array])[];
-  /** Places of `.pyc` files. */
+  /** Places of `.pyc` files besides those of `own`. */
   readonly byteCode: readonly string[];
 }
 
+/** Rows that are the same in every environment. @param byteCode places of `.pyc` files */
+export const ownRows = (files: readonly ManifestFile[], byteCode: readonly string[]): SortedRows =>
+  sortRows([...files.map((file) => fileRow(file, file.path)), ...byteCode.map(byteCodeRow)]);
+
 /** The text of RECORD. A file that pip leaves out (a setuptools wrapper of an entry point) keeps its row under the archive's path, as with pip. */
-export function recordText({ files, rewritten, generated, byteCode }: RecordSource): string {
+export function recordText({ own, files, rewritten, generated, byteCode }: RecordSource): string {
   const rows: RecordRow[] = [];
-  for (const [{ path, hash, size }, place = path] of files) {
+  for (const [file, place = file.path] of files) {
     const content = rewritten.get(place);
-    rows.push(
-      content === undefined ? { path: place, hash, size: hash === "" ? "" : `${size}` } : hashedRow(place, content),
-    );
+    rows.push(content === undefined ? fileRow(file, place) : hashedRow(place, content));
   }
   for (const [place, content] of generated) rows.push(hashedRow(place, content));
-  for (const place of byteCode) rows.push({ path: place, hash: "", size: "" });
-  return renderRecord(rows);
+  const compiled = byteCode.map(byteCodeRow).filter((row) => !hasRow(own, row));
+  return renderRecord([...rows, ...compiled], own);
 }
+
+const fileRow = ({ hash, size }: ManifestFile, path: string): RecordRow => ({
+  path,
+  hash,
+  size: hash === "" ? "" : `${size}`,
+});
+
+const byteCodeRow = (path: string): RecordRow => ({ path, hash: "", size: "" });
 
 function hashedRow(path: string, content: Uint8Array): RecordRow {
   return {

@@ -28,8 +28,9 @@ export const stagedInfoFiles = (hasPlainRecord: boolean): ReadonlySet<string> =>
 const FEW_FILES = 100;
 
 /**
- * Links a spare tree of a wheel: the folders that it brings into a library folder, with the byte code for `cacheTag`, nothing that differs from one
- * environment to the next. Nothing happens where there is one already, where the byte code is not made yet, or the disk is nearly full. Never throws.
+ * Links a spare tree of a wheel: the folders that it brings into a library folder, with the byte code for `cacheTag`, and those of its data, which keep
+ * their path of the archive; nothing that differs from one environment to the next. Nothing happens where there is one already, where the byte code is
+ * not made yet, or the disk is nearly full. Never throws.
  */
 export async function stageSpare(
   wheel: StoredWheel,
@@ -42,7 +43,7 @@ export async function stageSpare(
   const stage = stageBeside(wheel);
   try {
     const plan = sparePlan(wheel, cacheTag, stage);
-    const groups = plan?.groups.filter((group) => placeOf(group, wheel)?.library === stage) ?? [];
+    const groups = plan?.groups.filter((group) => group.to.startsWith(`${stage}/`) && placeOf(group, wheel)) ?? [];
     const [info] = plan?.wheels ?? [];
     if (plan === undefined || info === undefined || groups.length === 0) return;
     const staged = [...stagedInfoFiles(info.hasPlainRecord)].map((name) => `${info.infoFolder}/${name}`);
@@ -74,10 +75,11 @@ function sparePlan(wheel: StoredWheel, cacheTag: string | undefined, library: st
   const byteCode = cacheTag === undefined ? undefined : compiledSources(wheel, cacheTag);
   if (cacheTag !== undefined && byteCode === undefined) return undefined;
   const elsewhere = `${library}.data`;
+  const data = `${library}/${dataPrefix(wheel)}`.replace(/\/$/, "");
   return planInstall({
     target: {
       root: library,
-      scheme: { purelib: library, platlib: library, headers: elsewhere, scripts: elsewhere, data: elsewhere },
+      scheme: { purelib: library, platlib: library, headers: elsewhere, scripts: elsewhere, data },
       interpreter: {
         executable: "python",
         pythonVersion: [3, 0],
@@ -103,15 +105,29 @@ function sparePlan(wheel: StoredWheel, cacheTag: string | undefined, library: st
   });
 }
 
-/** Where in a wheel's own tree the files of a group come from, if they go to the same place below a library folder; undefined for others. */
-export function placeOf(
-  { from, to }: LinkGroup,
-  { folder }: StoredWheel,
-): { readonly library: string; readonly path: string } | undefined {
-  const slash = from.indexOf("/", folder.length + 1);
-  const path = slash === -1 ? "" : from.slice(slash + 1);
+/** Where the files of a group lie in a wheel's spare tree. */
+export interface SparePlace {
+  /** Absolute: the library folder, or that of the scheme's data. */
+  readonly base: string;
+  /** In the tree; what lies there goes into `base`. Ends with a slash unless it is empty. */
+  readonly prefix: string;
+  /** In `base`, and below `prefix` in the tree. */
+  readonly path: string;
+}
+
+/** In the archive, with a slash at the end. */
+const dataPrefix = ({ manifest: { dataFolder } }: StoredWheel): string =>
+  dataFolder === undefined ? "" : `${dataFolder}/data/`;
+
+/** Undefined where the files are not to appear under the path that they have in the archive, below a library folder or that of the data. */
+export function placeOf({ from, to }: LinkGroup, wheel: StoredWheel): SparePlace | undefined {
+  const slash = from.indexOf("/", wheel.folder.length + 1);
+  const whole = slash === -1 ? "" : from.slice(slash + 1);
+  const data = dataPrefix(wheel);
+  const prefix = data !== "" && whole.startsWith(data) ? data : "";
+  const path = whole.slice(prefix.length);
   if (path === "" || !to.endsWith(`/${path}`)) return undefined;
-  return { library: to.slice(0, -path.length - 1), path };
+  return { base: to.slice(0, -path.length - 1), prefix, path };
 }
 
 /** Every folder that the groups need, parents first. */

@@ -5,7 +5,7 @@ import { type FolderWork, STORE_UMASK } from "./link.ts";
 import { makeFolder } from "./link-shard.ts";
 import { folderMode } from "./modes.ts";
 import type { WheelPlan } from "./plan.ts";
-import { placeOf, spareKey, stagedInfoFiles } from "./spare-stage.ts";
+import { placeOf, type SparePlace, spareKey, stagedInfoFiles } from "./spare-stage.ts";
 import type { InstallTarget } from "./target.ts";
 
 const NOTHING: ReadonlySet<string> = new Set();
@@ -16,10 +16,13 @@ export interface SparesUsed {
   readonly rest: readonly FolderWork[];
 }
 
-/** A folder that does not exist, and whose whole content comes from one wheel: it can be renamed into place. */
-interface WholeFolder {
+/** Whose the files of a folder are, and where they lie. */
+interface Owner extends SparePlace {
   readonly wheel: WheelPlan;
-  readonly library: string;
+}
+
+/** A folder that does not exist, and whose whole content comes from one wheel: it can be renamed into place. */
+interface WholeFolder extends Omit<Owner, "path"> {
   /** By path in the tree: how many files are planned. */
   readonly planned: Map<string, number>;
   /** Folders above it that are to be made. */
@@ -45,6 +48,7 @@ export function useSpares(
   const whole = findWholeFolders(work, wheels);
   const placed = new Set<string>();
   const infoFiles = new Map<string, ReadonlySet<string>>();
+  const putInPlace = createPlacer();
   let files = 0;
   for (const roots of byWheel(whole)) {
     const wheel = roots[0]?.[1].wheel;
@@ -52,10 +56,11 @@ export function useSpares(
     const tree = spares.take(spareKey(wheel.wheel, wheel.byteCode === "linked" ? cacheTag : undefined));
     if (tree === undefined) continue;
     for (const [path, root] of roots) {
-      if (!isAsPlanned(tree, path.slice(root.library.length + 1), root) || !putInPlace(tree.path, path, root)) continue;
+      const inTree = root.prefix + path.slice(root.base.length + 1);
+      if (!isAsPlanned(tree, inTree, root) || !putInPlace(`${tree.path}/${inTree}`, path, root)) continue;
       placed.add(path);
       for (const count of root.planned.values()) files += count;
-      if (path === `${root.library}/${wheel.wheel.manifest.distInfo}`) {
+      if (inTree === wheel.wheel.manifest.distInfo) {
         infoFiles.set(path, stagedInfoFiles(wheel.hasPlainRecord));
         // That of a wheel that nobody asks for, without scripts: this one has more in it.
         if (!wheel.hasPlainRecord) rmSync(`${path}/RECORD`, { force: true });
@@ -72,28 +77,38 @@ export function useSpares(
   return { files, rest };
 }
 
+/** The owner of a folder with files of several wheels, or of one that cannot be renamed. */
+const SEVERAL = Symbol("several");
+
 /** The topmost of the missing folders that come from one wheel alone, by path. */
 function findWholeFolders(work: readonly FolderWork[], wheels: readonly WheelPlan[]): ReadonlyMap<string, WholeFolder> {
   const byFolder = new Map(wheels.map((wheel) => [wheel.wheel.folder, wheel]));
   const lengths = [...new Set([...byFolder.keys()].map((path) => path.length))];
   const owned = work.map((each) => (each.missing.length === 0 ? undefined : ownerOf(each, byFolder, lengths)));
 
-  const owners = new Map<string, WheelPlan | undefined>();
+  const owners = new Map<string, WheelPlan | typeof SEVERAL>();
   for (const [at, { missing }] of work.entries()) {
-    const wheel = owned[at]?.wheel;
-    for (const path of missing) owners.set(path, owners.has(path) && owners.get(path) !== wheel ? undefined : wheel);
+    let wheel: WheelPlan | typeof SEVERAL = owned[at]?.wheel ?? SEVERAL;
+    for (let depth = missing.length - 1; depth >= 0; depth--) {
+      const path = missing[depth]!;
+      const known = owners.get(path);
+      // What is above has been told before.
+      if (known === wheel || known === SEVERAL) break;
+      if (known !== undefined) wheel = SEVERAL;
+      owners.set(path, wheel);
+    }
   }
   const whole = new Map<string, WholeFolder>();
   for (const [at, { missing, groups }] of work.entries()) {
     const owner = owned[at];
     if (owner === undefined) continue;
-    const top = missing.findIndex((path) => owners.get(path) === owner.wheel && path.length > owner.library.length);
+    const top = missing.findIndex((path) => owners.get(path) === owner.wheel && path.length > owner.base.length);
     const path = missing[top];
     if (path === undefined) continue;
     const known = whole.get(path) ?? { ...owner, planned: new Map(), parents: missing.slice(0, top) };
     whole.set(path, known);
     known.planned.set(
-      owner.path,
+      owner.prefix + owner.path,
       groups.reduce((sum, { names }) => sum + names.length, 0),
     );
   }
@@ -105,10 +120,11 @@ function ownerOf(
   { groups }: FolderWork,
   wheels: ReadonlyMap<string, WheelPlan>,
   lengths: readonly number[],
-): { readonly wheel: WheelPlan; readonly library: string; readonly path: string } | undefined {
-  let owner: { readonly wheel: WheelPlan; readonly library: string; readonly path: string } | undefined;
+): Owner | undefined {
+  let owner: Owner | undefined;
   for (const group of groups) {
-    const wheel = lengths.map((length) => wheels.get(group.from.slice(0, length))).find((each) => each !== undefined);
+    let wheel: WheelPlan | undefined;
+    for (const length of lengths) wheel ??= wheels.get(group.from.slice(0, length));
     const place = wheel === undefined ? undefined : placeOf(group, wheel.wheel);
     if (wheel === undefined || place === undefined || (owner !== undefined && owner.wheel !== wheel)) return undefined;
     owner = { wheel, ...place };
@@ -124,9 +140,10 @@ function byWheel(
 
 /** The tree has what is planned, and nobody has changed it since it was made: every folder has the time and the number of files of then. */
 function isAsPlanned({ path: tree, index }: SpareTree, rootPath: string, { planned }: WholeFolder): boolean {
+  const below = `${rootPath}/`;
   let found = 0;
   for (const [path, [mtimeMs, files]] of index) {
-    if (path !== rootPath && !path.startsWith(`${rootPath}/`)) continue;
+    if (path !== rootPath && !path.startsWith(below)) continue;
     if (files !== (planned.get(path) ?? 0)) return false;
     if (files > 0) found += 1;
     if (statSync(`${tree}/${path}`, { throwIfNoEntry: false })?.mtimeMs !== mtimeMs) return false;
@@ -134,15 +151,27 @@ function isAsPlanned({ path: tree, index }: SpareTree, rootPath: string, { plann
   return found === planned.size;
 }
 
-/** False where the system or a parent's group bit says no: then the files are linked as ever. */
-function putInPlace(tree: string, path: string, { library, parents }: WholeFolder): boolean {
-  try {
-    for (const parent of parents) makeFolder(parent, folderMode(STORE_UMASK));
-    if ((statSync(path.slice(0, path.lastIndexOf("/"))).mode & 0o2000) !== 0) return false;
-    renameSync(`${tree}${path.slice(library.length)}`, path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return false;
-  }
+/** Renames whole folders into place. False where the system or a parent's group bit says no: then the files are linked as ever. */
+function createPlacer(): (tree: string, path: string, root: WholeFolder) => boolean {
+  const made = new Set<string>();
+  const handsOn = new Map<string, boolean>();
+  const handsGroupOn = (folder: string): boolean => {
+    const known = handsOn.get(folder) ?? (statSync(folder).mode & 0o2000) !== 0;
+    handsOn.set(folder, known);
+    return known;
+  };
+  return (tree, path, { parents }) => {
+    try {
+      for (const parent of parents) {
+        if (!made.has(parent)) makeFolder(parent, folderMode(STORE_UMASK));
+        made.add(parent);
+      }
+      if (handsGroupOn(path.slice(0, path.lastIndexOf("/")))) return false;
+      renameSync(tree, path);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      return false;
+    }
+  };
 }

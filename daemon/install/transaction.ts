@@ -51,6 +51,7 @@ export interface ApplyOptions {
 export interface Applied {
   /** Linked, copied and written. */
   readonly files: number;
+  /** The stamp is that of the RECORD of those whose byte code comes later. */
   readonly wheels: readonly (WheelPlan & { readonly stamp: string })[];
 }
 
@@ -75,7 +76,10 @@ export async function applyPlan(
   const journal: Journal = { what: describe(plan), moves, createdFolders, createdFiles, createdRoots };
   const apply = async (foreign: Set<string>): Promise<Applied> => {
     const files = await place(plan, changes, folder, target, call, options, foreign);
-    const wheels = plan.wheels.map((wheel) => ({ ...wheel, stamp: recordStamp(wheel.infoFolder) ?? "" }));
+    const wheels = plan.wheels.map((wheel) => ({
+      ...wheel,
+      stamp: wheel.byteCode === "later" ? (recordStamp(wheel.infoFolder) ?? "") : "",
+    }));
     return { files, wheels };
   };
   let applied: Applied;

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { errnoOf, PipdError } from "../std/errors.ts";
 import { bytecodeFolder, type StoredWheel } from "../store/wheel-store.ts";
-import type { WheelContent } from "./plan.ts";
+import type { WheelContent } from "./file-map.ts";
 
 /** The list of the sources that have byte code, in the store's byte code folder; written before the folder gets its name. */
 export const COMPILED_SOURCES = "sources";
@@ -18,11 +18,40 @@ export function loadWheelContent(wheel: StoredWheel, cacheTag: string | undefine
   return { scripts, byteCode: cacheTag === undefined ? undefined : compiledSources(wheel, cacheTag) };
 }
 
-/** Archive paths of the sources of a wheel that have byte code in the store; undefined when it has not been compiled for this Python. */
+interface CompiledSources {
+  readonly stamp: string;
+  readonly sources: ReadonlySet<string>;
+}
+
+/** By cache tag. */
+const known = new WeakMap<StoredWheel, Map<string, CompiledSources>>();
+
+/**
+ * Archive paths of the sources of a wheel that have byte code in the store; undefined when it has not been compiled for this Python. The same set
+ * as long as the wheel is in memory and the list on the disk is the one it was read from.
+ */
 export function compiledSources(wheel: StoredWheel, cacheTag: string): ReadonlySet<string> | undefined {
+  const file = join(bytecodeFolder(wheel, cacheTag), COMPILED_SOURCES);
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats === undefined) return undefined;
+  const stamp = `${stats.ino}:${stats.ctimeMs}:${stats.size}`;
+  const kept = known.get(wheel) ?? new Map<string, CompiledSources>();
+  known.set(wheel, kept);
+  const seen = kept.get(cacheTag);
+  if (seen?.stamp === stamp) return seen.sources;
+  const sources = readSources(file);
+  if (sources === undefined) kept.delete(cacheTag);
+  else kept.set(cacheTag, { stamp, sources });
+  return sources;
+}
+
+function readSources(file: string): ReadonlySet<string> | undefined {
   try {
-    const text = readFileSync(join(bytecodeFolder(wheel, cacheTag), COMPILED_SOURCES), "utf8");
-    return new Set(text.split("\n").filter((line) => line !== ""));
+    return new Set(
+      readFileSync(file, "utf8")
+        .split("\n")
+        .filter((line) => line !== ""),
+    );
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;

@@ -1,7 +1,8 @@
 import { type Compiler, linkByteCode } from "../install/compile.ts";
+import type { WheelInstall } from "../install/file-map.ts";
 import { createFolderReader, type FolderReader } from "../install/folder-reader.ts";
 import { chooseMethod } from "../install/link.ts";
-import { type Plan, planInstall, type WheelInstall } from "../install/plan.ts";
+import { type Plan, planInstall } from "../install/plan.ts";
 import { readTargetFolder, retarget } from "../install/retarget.ts";
 import { scriptsNotOnPathWarning } from "../install/scripts.ts";
 import { isOnOneDevice, spareKey, stageSpare } from "../install/spare-stage.ts";
@@ -18,6 +19,7 @@ import type { StoredWheel } from "../store/wheel-store.ts";
 import type { Chosen } from "./choose-installations.ts";
 import { warnAboutConflicts } from "./conflicts.ts";
 import type { Task } from "./install.ts";
+import { readAhead } from "./read-ahead.ts";
 import { removalScopeOf } from "./removal-scope.ts";
 import { countPaths, trashFor } from "./trash-for.ts";
 
@@ -69,6 +71,7 @@ export async function applyInstallation(
   const isLater = applied.wheels.some(({ byteCode }) => byteCode === "later");
   parts.background.later(environment.root, async (signal) => {
     if (isLater) await bringByteCode(task, target, applied, signal);
+    if (location.isCurrentEnvironment) readAhead(parts, environment);
     if (spares !== undefined) layUpSpares(task, target, applied, spares);
     if (parts.background.allowed) await task.caches.tidy();
   });

@@ -73,15 +73,55 @@ function namesByFolder(): {
   };
 }
 
-/** Writes a RECORD as pip does: rows sorted by path, hash and size (code points), lines ended by `\r\n`, quoted where needed. */
-export function renderRecord(rows: readonly RecordRow[]): string {
-  return [...rows]
-    .sort(
-      (a, b) =>
-        compareCodePoints(a.path, b.path) || compareCodePoints(a.hash, b.hash) || compareCodePoints(a.size, b.size),
-    )
-    .map((row) => `${quoteField(row.path)},${quoteField(row.hash)},${quoteField(row.size)}\r\n`)
-    .join("");
+/** Rows in the order of a RECORD, and their lines there: what many RECORDs share is sorted and written once. */
+export interface SortedRows {
+  readonly rows: readonly RecordRow[];
+  readonly lines: readonly string[];
+}
+
+export function sortRows(rows: readonly RecordRow[]): SortedRows {
+  const sorted = rows.toSorted(compareRows);
+  return { rows: sorted, lines: sorted.map(recordLine) };
+}
+
+/** Whether exactly this row is among them. */
+export function hasRow({ rows }: SortedRows, row: RecordRow): boolean {
+  const there = rows[placeIn(rows, row)];
+  return there !== undefined && compareRows(there, row) === 0;
+}
+
+const NO_ROWS: SortedRows = { rows: [], lines: [] };
+
+/**
+ * Writes a RECORD as pip does: rows sorted by path, hash and size (code points), lines ended by `\r\n`, quoted where needed.
+ * @param shared more rows, sorted before
+ */
+export function renderRecord(rows: readonly RecordRow[], shared: SortedRows = NO_ROWS): string {
+  const parts: string[] = [];
+  let done = 0;
+  for (const row of rows.toSorted(compareRows)) {
+    const place = placeIn(shared.rows, row);
+    parts.push(shared.lines.slice(done, place).join(""), recordLine(row));
+    done = place;
+  }
+  return [...parts, ...shared.lines.slice(done)].join("");
+}
+
+const compareRows = (a: RecordRow, b: RecordRow): number =>
+  compareCodePoints(a.path, b.path) || compareCodePoints(a.hash, b.hash) || compareCodePoints(a.size, b.size);
+
+const recordLine = ({ path, hash, size }: RecordRow): string =>
+  `${quoteField(path)},${quoteField(hash)},${quoteField(size)}\r\n`;
+
+/** How many of these sorted rows come before this one. */
+function placeIn(rows: readonly RecordRow[], row: RecordRow): number {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareRows(rows[middle]!, row) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** What WHEEL says. */

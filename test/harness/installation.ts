@@ -13,6 +13,8 @@ export interface Installation {
   readonly setBuildId: (id: string) => void;
   /** Replaces text in a bundle. Throws when it is not there. */
   readonly patch: (bundle: "client.cjs" | "daemon.js", from: string | RegExp, to: string) => void;
+  /** Runs code, in a block of its own, before the daemon: it may replace functions of `__fs`, which is node:fs. */
+  readonly hookDaemon: (code: string) => void;
   /** Pids of all daemon processes that were ever started from here, also of those that lost the election. */
   readonly starts: () => readonly number[];
 }
@@ -38,6 +40,12 @@ export function installationIn(
     if (changed === text) throw new Error(`${bundle} has no ${String(from)}`);
     writeFileSync(path, changed);
   };
+  const hookDaemon = (code: string): void =>
+    patch(
+      "daemon.js",
+      /^/,
+      `import __fs from "node:fs"; import { syncBuiltinESMExports as __sync } from "node:module";\n{\n${code}\n__sync();\n}\n`,
+    );
   const setBuildId = (id: string): void => writeFileSync(join(build, "build-id"), id);
   patch(
     "daemon.js",
@@ -51,6 +59,7 @@ export function installationIn(
     build,
     setBuildId,
     patch,
+    hookDaemon,
     starts: () => (existsSync(started) ? readFileSync(started, "utf8").split("\n").filter(Boolean).map(Number) : []),
   };
 }

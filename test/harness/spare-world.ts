@@ -50,9 +50,6 @@ export interface SpareWorld extends AsyncDisposable {
 
 /** In front of the daemon's bundle. `fuse` is a file with what is to happen. */
 const hook = (fuse: string): string => `
-import __fs from "node:fs";
-import { syncBuiltinESMExports as __sync } from "node:module";
-{
   const fuse = ${JSON.stringify(fuse)};
   const { existsSync, readFileSync, renameSync, statfsSync, writeFileSync } = __fs;
   const read = () => (existsSync(fuse) ? readFileSync(fuse, "utf8") : "");
@@ -76,8 +73,6 @@ import { syncBuiltinESMExports as __sync } from "node:module";
     burn();
     return { ...found, bavail: 0 };
   };
-  __sync();
-}
 `;
 
 /** Of a folder, wherever it is moved. The numbers of folders that were deleted come again. */
@@ -91,9 +86,9 @@ export async function createSpareWorld(): Promise<SpareWorld> {
   const root = join(realpathSync(sandbox.makeFolder("project")), "env");
   const wheels = sandbox.makeFolder("wheels");
   for (const spec of SPECS) await writeWheel(wheels, spec);
-  const { program, patch } = installationIn(sandbox, "install", undefined, PIPD);
+  const { program, hookDaemon } = installationIn(sandbox, "install", undefined, PIPD);
   const fuse = join(sandbox.folder, "fuse");
-  patch("daemon.js", /^/, hook(fuse));
+  hookDaemon(hook(fuse));
   const spares = join(sandbox.cache, "wheels-v1/.spare");
   const folders = new Set<string>();
   const pipd: SpareWorld["pipd"] = (args, run) => runPipd(sandbox, args, { program, ...run });

@@ -29,11 +29,16 @@ const SPECS: readonly WheelSpec[] = [
     data: {
       purelib: { "mixed/extra.py": "e = 1\n" },
       scripts: { "mixed-run": "#!python\n" },
-      data: { "share/m/i.txt": "i" },
+      data: { "share/m/i.txt": "i", "share/all/mixed/deep/run.py": "r = 1\n", "etc/mixed.cfg": "" },
+      headers: { "own/mixed.h": "" },
     },
     entryPoints: { console_scripts: { mixed: "mixed:main" } },
   },
-  { name: "other", files: { "space/other/b.py": "", "other/__init__.py": "" } },
+  {
+    name: "other",
+    files: { "space/other/b.py": "", "other/__init__.py": "" },
+    data: { data: { "share/all/other/o.txt": "o", "share/all/of-all.txt": "" }, platlib: { "other/late.py": "" } },
+  },
 ];
 
 interface Scene {
@@ -84,14 +89,21 @@ test("what lies ready is renamed into place and is what linking leaves", async (
       await environment.uninstall(...names);
       assert.deepEqual(treeDifferences(snapshotTree(environment.root), pristine), []);
       await lay();
-      const [plain] = wheels;
-      assert.ok(plain);
-      const tree = join(folder, spareKey(plain, compile ? (environment.facts.cacheTag ?? undefined) : undefined));
-      const [deep, info] = [inodeOf(join(tree, "plain/deep/er")), inodeOf(join(tree, "plain-1.0.dist-info"))];
+      const [plain, mixed] = wheels.map((wheel) =>
+        join(folder, spareKey(wheel, compile ? (environment.facts.cacheTag ?? undefined) : undefined)),
+      );
+      const [deep, info, shared, own] = [
+        join(plain ?? "", "plain/deep/er"),
+        join(plain ?? "", "plain-1.0.dist-info"),
+        join(mixed ?? "", "mixed-1.0.data/data/share/all/mixed"),
+        join(mixed ?? "", "mixed-1.0.data/data/etc"),
+      ].map(inodeOf);
       await environment.install(wheels, { ...options, spares });
       assert.deepEqual(treeDifferences(snapshotTree(environment.root), linked), []);
       assert.equal(inodeOf(join(environment.site, "plain/deep/er")), deep, "it is the spare's folder");
       assert.equal(inodeOf(join(environment.site, "plain-1.0.dist-info")), info);
+      assert.equal(inodeOf(join(environment.root, "share/all/mixed")), shared, "below a folder of several wheels");
+      assert.equal(inodeOf(join(environment.root, "etc")), own);
       await environment.uninstall(...names);
       assert.deepEqual(treeDifferences(snapshotTree(environment.root), pristine), []);
     }

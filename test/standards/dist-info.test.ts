@@ -6,7 +6,7 @@ import {
   parseDirectUrl,
   renderDirectUrl,
 } from "../../daemon/standards/direct-url.ts";
-import { parseRecord, parseWheelFile, renderRecord } from "../../daemon/standards/dist-info.ts";
+import { parseRecord, parseWheelFile, renderRecord, sortRows } from "../../daemon/standards/dist-info.ts";
 import { parseEntryPoints, scriptOf } from "../../daemon/standards/entry-points.ts";
 import { InvalidText } from "../../daemon/standards/invalid-text.ts";
 import { pipCases, type Question, type Random } from "./pip-oracle.ts";
@@ -179,7 +179,15 @@ test(`RECORD is read as Python's csv module reads it, and written as pip writes 
   for (const [[, rows], answer] of casesOf("render_record")) {
     const mine = (rows as [string, string, string][]).map(([path, hash, size]) => ({ path, hash, size }));
     assert.equal(renderRecord(mine), answer);
+    const [some, others] = [mine.filter((_, at) => at % 3 === 0), mine.filter((_, at) => at % 3 !== 0)];
+    assert.equal(renderRecord(some, sortRows(others)), answer, "some of them sorted before");
   }
+});
+
+test("a RECORD may share more rows with others than a call has arguments", () => {
+  const rows = Array.from({ length: 200_000 }, (_, at) => ({ path: `a/${at}`, hash: "", size: "" }));
+  const own = { path: "z", hash: "", size: "1" };
+  assert.equal(renderRecord([own], sortRows(rows)), renderRecord([own, ...rows]));
 });
 
 test(`WHEEL (seed ${seed})`, () => {
