@@ -114,10 +114,11 @@ export function settle(pids: () => readonly number[]): void {
   }
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
+/** The value below which this part of them, from 0 to 1, lies. */
+export const quantile = (values: readonly number[], part: number): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN;
+
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
 let counter = 0;
 

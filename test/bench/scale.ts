@@ -5,7 +5,7 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Sandbox } from "../harness/sandbox.ts";
 import { dialDaemon } from "../server/raw-connection.ts";
-import { PYTHON } from "./peers.ts";
+import { median, PYTHON, quantile } from "./peers.ts";
 import type { Row } from "./table.ts";
 import type { World } from "./world.ts";
 
@@ -64,11 +64,12 @@ async function openCommands(sandbox: Sandbox): Promise<{
   };
 }
 
-function point(what: string, size: number, times: readonly number[]): Point {
-  const sorted = times.toSorted((a, b) => a - b);
-  const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
-  return { what, size, p50: at(0.5), p99: at(0.99) };
-}
+const point = (what: string, size: number, times: readonly number[]): Point => ({
+  what,
+  size,
+  p50: median(times),
+  p99: quantile(times, 0.99),
+});
 
 /**
  * The commands that change nothing, in environments of growing size. `environments`: root by number of packages, filled by {@link makeInfoFolders}.
@@ -77,7 +78,7 @@ function point(what: string, size: number, times: readonly number[]): Point {
 async function growthByPackages(
   sandbox: Sandbox,
   environments: ReadonlyMap<number, string>,
-  rounds = 60,
+  rounds = 40,
 ): Promise<readonly Point[]> {
   const points: Point[] = [];
   const commands = await openCommands(sandbox);

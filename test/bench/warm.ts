@@ -1,7 +1,7 @@
 /** Commands that change nothing, and new environments: what a person waits for most often. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { PYTHON, type Server } from "./peers.ts";
+import { type Command, PYTHON, quantile, type Server } from "./peers.ts";
 import type { Work, World } from "./world.ts";
 
 /** An environment with a project of the local wheels in it. */
@@ -11,13 +11,16 @@ export async function filled(world: World, project: string, server: Server): Pro
   return root;
 }
 
+/** What the machine itself needs for a process. */
+const nothing = ({ sandbox }: World): Command => ({ file: "true", args: [], env: sandbox.env });
+
 const QUICK = "<= 4 ms, 4x faster than uv";
 
 /** No-op installs, list, freeze, show, check, tree of 102 packages, venv. */
 export async function measureWarm(world: World, server: Server, jupyter: string): Promise<void> {
   const flask = await filled(world, "flask", server);
   world.settle();
-  const floor = { file: "true", args: [], env: world.sandbox.env };
+  const floor = nothing(world);
   const compared = (name: string, root: string, words: readonly string[], pip = words): Work => ({
     name,
     runs: 21,
@@ -70,14 +73,17 @@ function daemonTimes(world: World, words: readonly string[]): readonly number[] 
 /** So many clients started together: how long each takes. */
 export async function measureClients(world: World, root: string): Promise<void> {
   for (const count of [1, 10, 50]) {
-    const times: number[] = [];
-    const each = Array.from({ length: count }, () => world.pipd(["--python", root, "list"]));
-    for (let round = 0; round < 10; round++) times.push(...(await world.stopwatch.timeAll(each)));
-    const p99 = times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? Number.NaN;
-    world.row({ name: `list, ${count} clients at once: each`, figures: { pipd: times } });
+    const pipd: number[] = [];
+    const floor: number[] = [];
+    const all = <T>(one: T): readonly T[] => Array.from({ length: count }, () => one);
+    for (let round = 0; round < 10; round++) {
+      pipd.push(...(await world.stopwatch.timeAll(all(world.pipd(["--python", root, "list"])))));
+      floor.push(...(await world.stopwatch.timeAll(all(nothing(world)))));
+    }
+    world.row({ name: `list, ${count} clients at once: each (floor: as many of \`true\`)`, figures: { pipd, floor } });
     world.row({
       name: `list, ${count} clients at once: p99`,
-      figures: { pipd: [p99] },
+      figures: { pipd: [quantile(pipd, 0.99)], floor: [quantile(floor, 0.99)] },
       ...(count === 50 ? { target: "<= 50 ms" } : {}),
     });
   }

@@ -83,7 +83,7 @@ export async function createWorld(table: Table): Promise<World> {
     const figures: Partial<Record<Peer, number[]>> = {};
     for (let run = 0; run < work.runs; run++) {
       for (const [peer, make] of Object.entries(work.peers) as [Peer, NonNullable<Work["peers"][Peer]>][]) {
-        if ((peer === "uv" && uvPath === undefined) || (peer === "pip" && run >= (work.pipRuns ?? 3))) continue;
+        if ((peer === "uv" && uvPath === undefined) || (peer === "pip" && run >= (work.pipRuns ?? 2))) continue;
         const command = await make();
         if (work.rest === true) rest();
         figures[peer] ??= [];

@@ -123,10 +123,13 @@ test("R31 R56 what an earlier removal has left to be deleted says nothing of a c
     files: await servedWheels([
       { name: "big", files: Object.fromEntries(big) as Record<string, string> },
       { name: "app" },
+      { name: "other" },
     ]),
   });
-  const stall = { after: 100, milliseconds: 60_000 };
-  twins.server.set({ faults: { "/files/app-1.0-py3-none-any.whl": { stall } } });
+  const fault = { stall: { after: 100, milliseconds: 60_000 } };
+  twins.server.set({
+    faults: { "/files/app-1.0-py3-none-any.whl": fault, "/files/other-1.0-py3-none-any.whl": fault },
+  });
   const trash = (): readonly string[] => readdirSync(twins.root).filter((each) => each.startsWith(".pipd-t"));
   for (const { name, options } of CLIENTS) {
     const start = (args: readonly string[]) =>
@@ -136,6 +139,9 @@ test("R31 R56 what an earlier removal has left to be deleted says nothing of a c
       });
     const pid = await startDaemon(twins.sandbox);
     assert.equal((await start(["install", "--no-compile", "big"]).finished).code, 0);
+    // While a command runs nothing is deleted, however long the next ones take to start.
+    const meanwhile = start(["install", "--target", twins.sandbox.makeFolder("elsewhere"), "other"]);
+    await meanwhile.seen("Downloading other");
     assert.equal((await start(["uninstall", "-y", "big"]).finished).code, 0);
     assert.equal(trash().length, 1, "it lies there");
     const running = start(["install", "--no-compile", "app"]);
@@ -143,6 +149,7 @@ test("R31 R56 what an earlier removal has left to be deleted says nothing of a c
     process.kill(pid, "SIGKILL");
     const { code, stderr } = await running.finished;
     assert.equal(code, 1);
+    assert.equal((await meanwhile.finished).code, 1);
     assert.equal(trash().length, 1, "it still does");
     assert.match(stderr, / is whole, with the change or without it: `pipd list` tells which\./, name);
     assert.equal((await start(["list"]).finished).stderr, "", "there is nothing to repair");

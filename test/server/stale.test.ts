@@ -107,7 +107,9 @@ void describe("what a daemon has left, and what others do to its files", { concu
     await using sandbox = createSandbox();
     const pid = await startDaemon(sandbox, { program });
     process.kill(pid, "SIGSTOP");
+    const began = performance.now();
     const { stdout, stderr, code } = await runPipd(sandbox, ["both", "ran"], { program });
+    const first = performance.now() - began;
     assert.deepEqual([stdout, code], ["ran\n", 0]);
     assert.match(
       stderr,
@@ -116,12 +118,12 @@ void describe("what a daemon has left, and what others do to its files", { concu
     // Those that come after it know, and find out when that is over.
     const hung = join(daemonFolder(sandbox), "hung");
     const mark = readFileSync(hung, "utf8");
-    const start = performance.now();
     for (const client of [undefined, "typescript"] as const) {
+      const start = performance.now();
       const next = await runPipd(sandbox, ["both", "ran"], { program, ...(client && { client }) });
       assert.deepEqual([next.stdout, next.stderr, next.code], ["ran\n", stderr, 0]);
+      assert.ok(performance.now() - start < first, "it does not wait as the first did");
     }
-    assert.ok(performance.now() - start < 5000, "neither waits as long as the first did");
     process.kill(pid, "SIGCONT");
     const answered = await runPipd(sandbox, ["process"], { program });
     assert.equal((JSON.parse(answered.stdout) as { readonly pid: number }).pid, pid);
