@@ -145,12 +145,13 @@ export async function connectToDaemon(places: Places, name: ClientIdentity["name
   const client = identity(name);
   const crashes = readCrashPause(places.folders.state);
   if (crashes !== undefined) throw new WithoutDaemonError(crashes);
-  const hangs = isKnownToHang(places.paths);
   let reason: string | undefined;
   let replacements = 0;
   let wrongSince: number | undefined;
   let retiringSince: number | undefined;
   while (Date.now() < deadline) {
+    // Asked anew each time: the one that hung may be gone, and what follows it is trusted.
+    const hangs = isKnownToHang(places.paths);
     try {
       const found = await tryDaemon(places, client, hangs ? HANGING_MS : ANSWER_MS);
       if (found !== undefined) return found;

@@ -15,6 +15,7 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { daemonStatus, startDaemon } from "../harness/daemon-runner.ts";
+import { installationIn } from "../harness/installation.ts";
 import { ownNamespace } from "../harness/other-user.ts";
 import { runPipd, TEST_PIPD } from "../harness/run-cli.ts";
 import { createSandbox, processesOf, type Sandbox } from "../harness/sandbox.ts";
@@ -36,7 +37,7 @@ function daemonAsChild(sandbox: Sandbox): { readonly pid: number; readonly exit:
 const pidOf = (stdout: string): number => (JSON.parse(stdout) as { readonly pid: number }).pid;
 
 /** A command that goes well without a word, in a new daemon. */
-async function assertRecovers(sandbox: Sandbox, old: number): Promise<void> {
+async function assertRecovers(sandbox: Sandbox, old: number, program: string = TEST_PIPD): Promise<void> {
   const { stdout, stderr, code } = await runPipd(sandbox, ["process"], { program });
   assert.deepEqual([stderr, code], ["", 0]);
   assert.notEqual(pidOf(stdout), old);
@@ -142,6 +143,39 @@ void describe("what a daemon has left, and what others do to its files", { concu
     await assertRecovers(sandbox, pid);
     assert.ok(!existsSync(hung), "it says nothing of the daemon that follows");
   });
+
+  for (const { title, end } of [
+    {
+      title: "R22 `stop --force`",
+      end: async (sandbox: Sandbox, program: string) => {
+        assert.equal((await runPipd(sandbox, ["daemon", "stop", "--force"], { program })).code, 0);
+      },
+    },
+    {
+      title: "R22 a kill by hand",
+      end: (_: Sandbox, __: string, pid: number) => void process.kill(pid, "SIGKILL"),
+    },
+  ]) {
+    test(`${title} ends a daemon that hangs, and the impatience with it: the next one may be slow`, async () => {
+      await using sandbox = createSandbox();
+      const { program, hookDaemon } = installationIn(sandbox, "slow");
+      hookDaemon(`
+        const { Server } = process.getBuiltinModule("node:net");
+        const { emit } = Server.prototype;
+        Server.prototype.emit = function (name, ...values) {
+          if (name !== "connection") return emit.call(this, name, ...values);
+          setTimeout(() => emit.call(this, name, ...values), 700);
+          return true;
+        };
+      `);
+      const pid = await startDaemon(sandbox, { program });
+      process.kill(pid, "SIGSTOP");
+      assert.match((await runPipd(sandbox, ["both", "ran"], { program })).stderr, / does not answer/);
+      assert.ok(existsSync(join(daemonFolder(sandbox), "hung")));
+      await end(sandbox, program, pid);
+      await assertRecovers(sandbox, pid, program);
+    });
+  }
 
   const losses: readonly { readonly title: string; readonly take: (folder: string) => void | Promise<void> }[] = [
     { title: "R24 its socket was removed", take: (folder: string) => rmSync(join(folder, "sock")) },
