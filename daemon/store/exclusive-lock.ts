@@ -3,7 +3,7 @@ import { errnoOf, PipdError } from "../std/errors.ts";
 import { makePrivateFolder } from "../std/make-folder.ts";
 import { type Connection, connect } from "./database.ts";
 
-/** A lock that is held until it is released or this process ends, however it ends: the kernel frees it. */
+/** A lock that is held until it is released, nothing refers to it any more, or this process ends, however it ends: the kernel frees it. */
 export interface ExclusiveLock {
   release(): void;
 }

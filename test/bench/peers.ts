@@ -2,7 +2,7 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { INTERPRETERS, NEWEST, type TestInterpreter } from "../harness/interpreters.ts";
-import { pipCommand, SHARED_WHEELS } from "../harness/pip.ts";
+import { pipFor, SHARED_WHEELS } from "../harness/pip.ts";
 
 /** Everything measured is measured for this Python: the recorded index and most local wheels are for it. */
 export const PYTHON: TestInterpreter = INTERPRETERS.find(({ minor }) => minor === 11) ?? NEWEST;
@@ -22,9 +22,9 @@ export function installUv(folder: string): string | undefined {
   if (SHARED_WHEELS === undefined || !readdirSync(SHARED_WHEELS).some((name) => name.startsWith("uv-")))
     return undefined;
   const prefix = join(folder, "uv");
-  const [pip = "", ...words] = pipCommand();
+  const { file, words, env } = pipFor(prefix, NEWEST.executable);
   execFileSync(
-    pip,
+    file,
     [
       ...words,
       "install",
@@ -38,7 +38,7 @@ export function installUv(folder: string): string | undefined {
       "ignore",
       "uv",
     ],
-    { stdio: "ignore" },
+    { stdio: "ignore", env: { ...process.env, ...env } },
   );
   return join(prefix, "bin/uv");
 }

@@ -29,7 +29,7 @@ export async function measureWarm(world: World, server: Server, jupyter: string)
       floor: () => floor,
       pipd: () => world.pipd(["--python", root, ...words]),
       uv: () => world.uv(["pip", ...words, "--python", root]),
-      ...(pip.length === 0 ? {} : { pip: () => world.pip(["--python", root, ...pip]) }),
+      ...(pip.length === 0 ? {} : { pip: () => world.pip(root, pip) }),
     },
   });
   const again = ["install", "-i", server.index];

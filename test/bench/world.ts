@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pipCommand } from "../harness/pip.ts";
+import { pipFor } from "../harness/pip.ts";
 import { PIPD } from "../harness/run-cli.ts";
 import { createSandbox, processesOf, type Sandbox } from "../harness/sandbox.ts";
 import {
@@ -42,7 +42,7 @@ export interface World {
   readonly recorded: ((options?: readonly string[]) => Promise<Server>) | undefined;
   pipd(args: readonly string[], box?: Sandbox): Command;
   uv(args: readonly string[], cache?: string): Command;
-  pip(args: readonly string[]): Command;
+  pip(root: string, args: readonly string[]): Command;
   folder(): string;
   /** A new virtual environment. */
   environment(): Promise<string>;
@@ -107,9 +107,9 @@ export async function createWorld(table: Table): Promise<World> {
       args,
       env: { ...sandbox.env, UV_CACHE_DIR: cache, UV_NO_CONFIG: "1", UV_PYTHON_DOWNLOADS: "never" },
     }),
-    pip: (args) => {
-      const [file = "", ...words] = pipCommand();
-      return { file, args: [...words, ...args], env: { ...sandbox.env, PIP_DISABLE_PIP_VERSION_CHECK: "1" } };
+    pip: (root, args) => {
+      const { file, words, env } = pipFor(root);
+      return { file, args: [...words, ...args], env: { ...sandbox.env, ...env, PIP_DISABLE_PIP_VERSION_CHECK: "1" } };
     },
     folder,
     environment: async () => {

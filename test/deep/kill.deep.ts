@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { type KillingFigures, killAtRandom, type Victim } from "../harness/killing.ts";
 import { createKillingWorld, killNewEnvironments, type Packages } from "../harness/killing-world.ts";
-import { pipCommand } from "../harness/pip.ts";
+import { pipFor } from "../harness/pip.ts";
 import { findLocalIndex, findPython311 } from "./local-index.ts";
 
 const POINTS = Number(process.env["PIPD_DEEP_LIMIT"] ?? 200);
@@ -25,7 +25,6 @@ const SETS: Readonly<Record<string, Pick<Packages, "old" | "new">>> = {
 
 const index = findLocalIndex();
 const python = findPython311();
-const [pip = "", ...pipWords] = pipCommand();
 
 for (const victim of ["daemon", "client", "worker", "program"] as const satisfies readonly Victim[])
   for (const [size, sets] of Object.entries(SETS)) {
@@ -38,8 +37,9 @@ for (const victim of ["daemon", "client", "worker", "program"] as const satisfie
       let looks = 0;
       const pipCheck = (): string | undefined => {
         if (looks++ % 5 !== 0) return undefined;
-        const { status, stdout, stderr } = spawnSync(pip, [...pipWords, "--python", world.root, "check"], {
-          env: world.sandbox.env,
+        const pip = pipFor(world.root);
+        const { status, stdout, stderr } = spawnSync(pip.file, [...pip.words, "check"], {
+          env: { ...world.sandbox.env, ...pip.env },
           encoding: "utf8",
         });
         return status === 0 ? undefined : `pip check: ${stdout}${stderr}`;

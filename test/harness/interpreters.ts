@@ -1,6 +1,18 @@
 /** The real CPythons of this machine, for tests that must hold with each of them. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -71,7 +83,7 @@ function findInterpreters(lowest: number, highest: number): readonly TestInterpr
   for (const executable of candidates(lowest, highest)) {
     const real = realpathSync(executable);
     if (!found.has(real) && !isScript(real)) {
-      const version = runPython(real, ["-S", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]).trim();
+      const version = versionOf(real);
       found.set(real, { version, minor: Number(version.split(".")[1]), executable });
     }
   }
@@ -99,6 +111,22 @@ function candidates(lowest: number, highest: number): readonly string[] {
   return paths.filter(existsSync);
 }
 
+/** Found out once for all test files: every one of them would start each Python first. */
+function versionOf(real: string): string {
+  const { size, mtimeMs } = statSync(real);
+  const known = join(REPOSITORY, ".build/interpreters", encodeURIComponent(`${real} ${size} ${mtimeMs}`));
+  if (existsSync(known)) return readFileSync(known, "utf8");
+  const version = runPython(real, ["-S", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]).trim();
+  mkdirSync(dirname(known), { recursive: true });
+  writeFileSync(`${known}.${process.pid}`, version);
+  renameSync(`${known}.${process.pid}`, known);
+  return version;
+}
+
 function isScript(path: string): boolean {
-  return readFileSync(path).subarray(0, 2).toString("latin1") === "#!";
+  const start = Buffer.alloc(2);
+  const descriptor = openSync(path, "r");
+  readSync(descriptor, start);
+  closeSync(descriptor);
+  return start.toString("latin1") === "#!";
 }

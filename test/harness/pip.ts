@@ -1,29 +1,46 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { NEWEST, PLAIN_ENVIRONMENT } from "./interpreters.ts";
+import { basename, dirname, join } from "node:path";
+import { NEWEST, PLAIN_ENVIRONMENT, runPython } from "./interpreters.ts";
 
 /** The folder with wheels beside the repository, where there is one. */
 export const SHARED_WHEELS: string | undefined = [join(import.meta.dirname, "../../../shared/wheels")].find(existsSync);
 
-let prepared: readonly string[] | undefined;
+let prepared: string | undefined;
 
-/**
- * The words that run the newest pip there is: 26.3 from `../shared/wheels`, unpacked once, else the pip of the newest interpreter.
- * To be followed by `--python <environment>` and the command.
- */
-export function pipCommand(): readonly string[] {
-  prepared ??= preparePip();
-  return prepared;
+/** A command of pip to be followed by its words. */
+export interface PipCommand {
+  readonly file: string;
+  readonly words: readonly string[];
+  /** Added to the environment of the command. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
-function preparePip(): readonly string[] {
-  const wheel =
-    SHARED_WHEELS === undefined ? undefined : readdirSync(SHARED_WHEELS).find((name) => /^pip-.*\.whl$/.test(name));
-  if (SHARED_WHEELS === undefined || wheel === undefined) return [NEWEST.executable, "-m", "pip"];
-  const folder = join(import.meta.dirname, "../../.build/pip", wheel);
-  if (!existsSync(folder)) unpackPip(join(SHARED_WHEELS, wheel), folder);
-  return [NEWEST.executable, join(folder, "pip")];
+/**
+ * What runs the newest pip there is on an environment, as `pip --python` would in the end: 26.3 from `../shared/wheels`, unpacked once, else the pip of
+ * the newest interpreter. @param python the environment's interpreter, by default that of a virtual environment at `root`
+ */
+export function pipFor(root: string, python: string = join(root, "bin/python")): PipCommand {
+  prepared ??= preparePip();
+  return { file: python, words: [join(prepared, "__pip-runner__.py")], env: { _PIP_RUNNING_IN_SUBPROCESS: "1" } };
+}
+
+/** Whether that pip is the one whose behaviour pipd follows. */
+export const isCurrentPip = findPipWheel() !== undefined;
+
+function findPipWheel(): string | undefined {
+  if (SHARED_WHEELS === undefined) return undefined;
+  const name = readdirSync(SHARED_WHEELS).find((each) => /^pip-.*\.whl$/.test(each));
+  return name && join(SHARED_WHEELS, name);
+}
+
+/** The folder of pip's package. */
+function preparePip(): string {
+  const wheel = findPipWheel();
+  if (wheel === undefined) return dirname(runPython(NEWEST.executable, ["-c", "import pip; print(pip.__file__)"]));
+  const folder = join(import.meta.dirname, "../../.build/pip", basename(wheel));
+  if (!existsSync(folder)) unpackPip(wheel, folder);
+  return join(folder, "pip");
 }
 
 /** Unpacked and compiled once for all test files: that takes three seconds, and the first to be ready is taken. */

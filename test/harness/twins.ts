@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type IndexServer, type IndexServerOptions, type ServedFile, startIndexServer } from "./index-server.ts";
 import { NEWEST, type TestInterpreter } from "./interpreters.ts";
-import { pipCommand, SHARED_WHEELS } from "./pip.ts";
+import { pipFor, SHARED_WHEELS } from "./pip.ts";
 import { type Finished, type RunOptions, runPipd } from "./run-cli.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { snapshotTree, type Tree, treeDifferences } from "./tree.ts";
@@ -56,14 +56,15 @@ export async function createTwins(
   for (const folder of [pipRoot, root])
     execFileSync(interpreter.executable, ["-m", "venv", "--without-pip", folder], { env: sandbox.env });
   const pip = (args: readonly string[], cwd = sandbox.home): Promise<Finished> => {
-    const [file = "", ...words] = pipCommand();
-    const env = { ...sandbox.env, PIP_DISABLE_PIP_VERSION_CHECK: "1", PIP_INDEX_URL: server.url, PIP_NO_COLOR: "1" };
-    return run(
-      file,
-      [...words, "--python", pipRoot, ...args.map((word) => word.replaceAll("{env}", pipRoot))],
-      env,
-      cwd,
-    );
+    const { file, words, env: runnerEnv } = pipFor(pipRoot);
+    const env = {
+      ...sandbox.env,
+      ...runnerEnv,
+      PIP_DISABLE_PIP_VERSION_CHECK: "1",
+      PIP_INDEX_URL: server.url,
+      PIP_NO_COLOR: "1",
+    };
+    return run(file, [...words, ...args.map((word) => word.replaceAll("{env}", pipRoot))], env, cwd);
   };
   const pipd = (args: readonly string[], options: RunOptions = {}): Promise<Finished> =>
     runPipd(sandbox, ["--python", root, ...args.map((word) => word.replaceAll("{env}", root))], {

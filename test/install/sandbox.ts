@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { TestContext } from "node:test";
@@ -19,6 +19,7 @@ import type { InterpreterFacts } from "../../daemon/python/interpreter-facts.ts"
 import type { SchemeRequest } from "../../daemon/python/scheme.ts";
 import { type Call, SILENT_REPORTER } from "../../daemon/std/call.ts";
 import { createWheelStore, type StoredWheel } from "../../daemon/store/wheel-store.ts";
+import { pipFor } from "../harness/pip.ts";
 import { type WheelSpec, writeWheel } from "../harness/wheel-maker.ts";
 
 /** A call from nowhere in particular, umask 022. */
@@ -32,9 +33,6 @@ export function callOf(changes: Partial<Call> = {}): Call {
     ...changes,
   };
 }
-
-/** The real pip of ../shared when there is one, else the machine's. */
-const PIP_WHEEL = join(import.meta.dirname, "../../../shared/wheels/pip-26.3-py3-none-any.whl");
 
 export interface Sandbox {
   readonly folder: string;
@@ -170,22 +168,6 @@ export function removalPlan(removals: readonly UninstallPlan[]): Plan {
   return { removals, wheels: [], groups: [], writes: [], replaced: [] };
 }
 
-export const isCurrentPip = existsSync(PIP_WHEEL);
-
-/** pip's wheel unpacked (without its dist-info: pip must not find itself installed), so that its own byte code is kept from one run to the next. */
-let unpackedPip: string | undefined;
-
-function pipFolder(): string {
-  if (unpackedPip !== undefined) return unpackedPip;
-  const folder = mkdtempSync(join(tmpdir(), "pipd-pip-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  execFileSync("python3", ["-m", "zipfile", "-e", PIP_WHEEL, folder]);
-  for (const name of readdirSync(folder))
-    if (name.endsWith(".dist-info")) rmSync(join(folder, name), { recursive: true });
-  unpackedPip = folder;
-  return folder;
-}
-
 function runPip(root: string, args: readonly string[], input: string): string {
   const env = {
     PATH: process.env["PATH"],
@@ -193,11 +175,12 @@ function runPip(root: string, args: readonly string[], input: string): string {
     PIP_CONFIG_FILE: "/dev/null",
     PIP_DISABLE_PIP_VERSION_CHECK: "1",
   };
-  const python = join(root, "bin/python");
-  const [command, before] = isCurrentPip
-    ? [python, [join(pipFolder(), "pip")]]
-    : ["python3", ["-m", "pip", "--python", python]];
-  const { stdout, stderr, status } = spawnSync(command, [...before, ...args], { env, input, encoding: "utf8" });
+  const { file, words, env: runnerEnv } = pipFor(root);
+  const { stdout, stderr, status } = spawnSync(file, [...words, ...args], {
+    env: { ...env, ...runnerEnv },
+    input,
+    encoding: "utf8",
+  });
   if (status !== 0) throw new Error(`pip ${args.join(" ")} gave ${status}: ${stdout}${stderr}`);
   return stdout + stderr;
 }

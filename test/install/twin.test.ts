@@ -12,9 +12,10 @@ import { removalListing } from "../../daemon/install/removal-paths.ts";
 import { readTargetFolder, retarget } from "../../daemon/install/retarget.ts";
 import { applyPlan } from "../../daemon/install/transaction.ts";
 import { loadWheelContent } from "../../daemon/install/wheel-content.ts";
+import { isCurrentPip } from "../harness/pip.ts";
 import { type SnapshotOptions, snapshotTree, treeDifferences } from "../harness/tree.ts";
 import type { WheelSpec } from "../harness/wheel-maker.ts";
-import { callOf, createSandbox, isCurrentPip } from "./sandbox.ts";
+import { callOf, createSandbox } from "./sandbox.ts";
 
 const SPECS: readonly WheelSpec[] = [
   {

@@ -180,7 +180,8 @@ const LOCKER = `
   const { openExclusiveLock } = await import(${JSON.stringify(new URL("../../daemon/store/exclusive-lock.ts", import.meta.url).href)});
   const lock = openExclusiveLock(process.argv[1]);
   console.log(lock === "busy" ? "busy" : "held");
-  if (lock !== "busy") setInterval(() => {}, 1000);`;
+  // Whoever holds a lock holds on to it: one that is garbage is free.
+  if (lock !== "busy") setInterval(() => lock.release.name, 1000);`;
 
 function startLocker(path: string) {
   const child = spawn(process.execPath, ["--input-type=module", "-e", LOCKER, path], {
