@@ -48,13 +48,10 @@ test("R43 a large installation that is given up is put back at once, and deleted
       await new Promise(setImmediate);
     }
     const { signal, code, stderr } = await running.finished;
-    if (code !== 0) {
-      assert.equal(signal, "SIGINT", stderr);
-      assert.match(stderr, /ERROR: Operation cancelled by user/);
-      break;
-    }
-    // It was too late for this one.
-    assert.ok(attempt < 20);
+    assert.ok(code === 0 || signal === "SIGINT", stderr);
+    if (stderr.includes("ERROR: Operation cancelled by user")) break;
+    // It was too late for this one: it was done, and perhaps just about to leave.
+    assert.ok(attempt < 20, stderr);
     assert.equal((await runPipd(sandbox, ["--python", root, "uninstall", "-y", "big"])).code, 0);
     await untilTrashIsEmpty(sandbox, root);
   }
