@@ -63,19 +63,14 @@ function successLines({ stdout }: Finished): readonly string[] {
 
 /** pip lists and checks pipd's environment as it does its own. @returns the names of the distributions */
 async function verifyQueries(twins: Twins): Promise<readonly string[]> {
-  const [inOurs, inTheirs] = [await pipOnOurs(twins, ["check"]), await twins.pip(["check"])];
+  const [inOurs, inTheirs] = [await twins.pipOnOurs(["check"]), await twins.pip(["check"])];
   assert.deepEqual(inOurs, inTheirs);
   const [ours, theirs] = [
-    await pipOnOurs(twins, ["list", "--format", "json"]),
+    await twins.pipOnOurs(["list", "--format", "json"]),
     await twins.pip(["list", "--format", "json"]),
   ];
   assert.deepEqual(ours, theirs);
   return (JSON.parse(ours.stdout) as { name: string }[]).map(({ name }) => name);
-}
-
-/** pip on pipd's environment: the last `--python` counts. */
-function pipOnOurs(twins: Twins, args: readonly string[]): Promise<Finished> {
-  return twins.pip(["--python", twins.root, ...args]);
 }
 
 function byteCode(root: string): Tree {
@@ -175,7 +170,7 @@ async function verifyRemovalByPip(
   assert.equal((await twins.pipd(install, TIMEOUT)).code, 0);
   await verifyByteCode(twins);
   for (const { code, stderr } of [
-    await pipOnOurs(twins, ["uninstall", "-y", ...names]),
+    await twins.pipOnOurs(["uninstall", "-y", ...names]),
     await twins.pip(["uninstall", "-y", ...names]),
   ])
     assert.equal(code, 0, stderr);

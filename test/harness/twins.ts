@@ -18,6 +18,8 @@ export interface Twins {
   readonly root: string;
   /** Runs pip on its environment. `{env}` in an argument stands for the environment's root. */
   pip(args: readonly string[], cwd?: string): Promise<Finished>;
+  /** Runs pip on pipd's environment. */
+  pipOnOurs(args: readonly string[]): Promise<Finished>;
   /** Runs pipd on its environment. */
   pipd(args: readonly string[], options?: RunOptions): Promise<Finished>;
   /** Runs the same command by both. */
@@ -55,8 +57,8 @@ export async function createTwins(
   ];
   for (const folder of [pipRoot, root])
     execFileSync(interpreter.executable, ["-m", "venv", "--without-pip", folder], { env: sandbox.env });
-  const pip = (args: readonly string[], cwd = sandbox.home): Promise<Finished> => {
-    const { file, words, env: runnerEnv } = pipFor(pipRoot);
+  const pipOn = (at: string, args: readonly string[], cwd: string): Promise<Finished> => {
+    const { file, words, env: runnerEnv } = pipFor(at);
     const env = {
       ...sandbox.env,
       ...runnerEnv,
@@ -64,8 +66,9 @@ export async function createTwins(
       PIP_INDEX_URL: server.url,
       PIP_NO_COLOR: "1",
     };
-    return run(file, [...words, ...args.map((word) => word.replaceAll("{env}", pipRoot))], env, cwd);
+    return run(file, [...words, ...args.map((word) => word.replaceAll("{env}", at))], env, cwd);
   };
+  const pip: Twins["pip"] = (args, cwd = sandbox.home) => pipOn(pipRoot, args, cwd);
   const pipd = (args: readonly string[], options: RunOptions = {}): Promise<Finished> =>
     runPipd(sandbox, ["--python", root, ...args.map((word) => word.replaceAll("{env}", root))], {
       ...options,
@@ -77,6 +80,7 @@ export async function createTwins(
     pipRoot,
     root,
     pip,
+    pipOnOurs: (args) => pipOn(root, args, sandbox.home),
     pipd,
     both: async (args, options = {}) => ({ pip: await pip(args, options.cwd), pipd: await pipd(args, options) }),
     differences: () => treeDifferences(withoutFolders(comparable(root)), withoutFolders(comparable(pipRoot))),
