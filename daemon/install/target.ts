@@ -1,7 +1,7 @@
-import { closeSync, openSync, readSync } from "node:fs";
 import type { InterpreterFacts, Scheme } from "../python/interpreter-facts.ts";
 import { type SchemeRequest, schemeFor } from "../python/scheme.ts";
 import type { Call } from "../std/call.ts";
+import { startsWithShebang } from "../std/read-file.ts";
 import { realPathAsFarAsItExists } from "../std/real-path.ts";
 import { maxShebangOf, type ScriptInterpreter } from "./scripts.ts";
 
@@ -53,18 +53,4 @@ export function installTarget(
     umask: call.umask,
     linkMode,
   };
-}
-
-function startsWithShebang(path: string): boolean {
-  try {
-    const descriptor = openSync(path, "r");
-    try {
-      const start = Buffer.alloc(2);
-      return readSync(descriptor, start) === 2 && start.toString("latin1") === "#!";
-    } finally {
-      closeSync(descriptor);
-    }
-  } catch {
-    return false;
-  }
 }

@@ -1,12 +1,12 @@
 /** Interpreters: what they say about themselves, asked once and kept. */
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { version as kernelVersion, release } from "node:os";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Call } from "../std/call.ts";
 import { PipdError } from "../std/errors.ts";
-import { readFileIfThere } from "../std/read-file.ts";
+import { readFileIfThere, startsWithShebang } from "../std/read-file.ts";
 import { forgetOldest } from "./folder-stamp.ts";
 import type { InterpreterFacts } from "./interpreter-facts.ts";
 import { runProbe } from "./probe.ts";
@@ -207,21 +207,6 @@ function stampOfFile(path: string): string {
   return stat?.isFile() ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeMs}` : "";
 }
 
-function isScript(path: string): boolean {
-  const start = Buffer.alloc(2);
-  try {
-    const file = openSync(path, "r");
-    try {
-      readSync(file, start, 0, 2, 0);
-    } finally {
-      closeSync(file);
-    }
-  } catch {
-    return false;
-  }
-  return start.toString("latin1") === "#!";
-}
-
 /** How the facts of one path follow from those of another. `make` gives undefined when Python must be asked after all. */
 interface DerivationRule {
   readonly from: string;
@@ -232,7 +217,7 @@ interface DerivationRule {
 type Derivation = DerivationRule | "script";
 
 function derivationOf(path: string, call: Call): Derivation | undefined {
-  if (isScript(path)) {
+  if (startsWithShebang(path)) {
     return "script";
   }
   const folder = dirname(path);

@@ -1,4 +1,4 @@
-import { accessSync, constants, readdirSync, readFileSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoOf, PipdError } from "./errors.ts";
 
@@ -17,6 +17,21 @@ export function readFileIfThere(path: string): Uint8Array | undefined {
       `Could not read ${path}: ${errno === "EISDIR" ? "it is a folder" : (errno ?? String(error))}`,
       { cause: error },
     );
+  }
+}
+
+/** Whether a file is a script, by its first two bytes; false for one that cannot be read. */
+export function startsWithShebang(path: string): boolean {
+  try {
+    const descriptor = openSync(path, "r");
+    try {
+      const start = Buffer.alloc(2);
+      return readSync(descriptor, start) === 2 && start.toString("latin1") === "#!";
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return false;
   }
 }
 

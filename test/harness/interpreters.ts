@@ -1,22 +1,12 @@
 /** The real CPythons of this machine, for tests that must hold with each of them. */
 import { execFileSync } from "node:child_process";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  realpathSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Call, SILENT_REPORTER } from "../../daemon/std/call.ts";
+import { writeFileAtomically } from "../../daemon/std/files.ts";
+import { startsWithShebang } from "../../daemon/std/read-file.ts";
 
 export interface TestInterpreter {
   /** "3.11.7". */
@@ -82,7 +72,7 @@ function findInterpreters(lowest: number, highest: number): readonly TestInterpr
   const found = new Map<string, Omit<TestInterpreter, "label">>();
   for (const executable of candidates(lowest, highest)) {
     const real = realpathSync(executable);
-    if (!found.has(real) && !isScript(real)) {
+    if (!found.has(real) && !startsWithShebang(real)) {
       const version = versionOf(real);
       found.set(real, { version, minor: Number(version.split(".")[1]), executable });
     }
@@ -118,15 +108,6 @@ function versionOf(real: string): string {
   if (existsSync(known)) return readFileSync(known, "utf8");
   const version = runPython(real, ["-S", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]).trim();
   mkdirSync(dirname(known), { recursive: true });
-  writeFileSync(`${known}.${process.pid}`, version);
-  renameSync(`${known}.${process.pid}`, known);
+  writeFileAtomically(known, version);
   return version;
-}
-
-function isScript(path: string): boolean {
-  const start = Buffer.alloc(2);
-  const descriptor = openSync(path, "r");
-  readSync(descriptor, start);
-  closeSync(descriptor);
-  return start.toString("latin1") === "#!";
 }
