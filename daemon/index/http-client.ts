@@ -76,7 +76,7 @@ export interface HttpClientOptions {
   readonly random: () => number;
   readonly userAgent: string;
   /** Requests at once to a host that speaks HTTP/1.1. */
-  readonly concurrency?: number;
+  readonly concurrency: number;
   /** Requests at once to a host that speaks HTTP/2. */
   readonly streams?: number;
   /** Milliseconds before the first repetition; doubled before each further one. */
@@ -112,7 +112,7 @@ class Repetition {
 
 /** Makes the client; nothing is loaded or opened before the first request. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const { clock, concurrency = 50, streams = 100, backOff: firstBackOff = 250 } = options;
+  const { clock, concurrency, streams = 100, backOff: firstBackOff = 250 } = options;
   const hosts = createHosts(concurrency, clock);
   const raised = new Set<string>();
   const asked = new Map<string, Host>();

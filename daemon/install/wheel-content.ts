@@ -40,8 +40,7 @@ export function compiledSources(wheel: StoredWheel, cacheTag: string): ReadonlyS
   const seen = kept.get(cacheTag);
   if (seen?.stamp === stamp) return seen.sources;
   const sources = readSources(file);
-  if (sources === undefined) kept.delete(cacheTag);
-  else kept.set(cacheTag, { stamp, sources });
+  if (sources !== undefined) kept.set(cacheTag, { stamp, sources });
   return sources;
 }
 

@@ -8,6 +8,7 @@ import { type NetworkOptions, networkSettingsOf } from "../../daemon/index/netwo
 import { createPackageIndex, type PackageIndex } from "../../daemon/index/package-index.ts";
 import { readPage } from "../../daemon/index/page-rows.ts";
 import { type NormalizedName, normalizeName } from "../../daemon/standards/name.ts";
+import { DEFAULT_SETTINGS } from "../../daemon/standards/settings.ts";
 import type { Call, MessageLevel, ProgressEvent } from "../../daemon/std/call.ts";
 import { createHttpCache, type HttpCache } from "../../daemon/store/http-cache.ts";
 import { type IndexServer, type IndexServerOptions, startIndexServer } from "../harness/index-server.ts";
@@ -39,7 +40,15 @@ export function createWorld(
 ): World {
   let now = Date.now();
   const clock = () => now;
-  const http = createHttpClient({ clock, random: () => 0.5, userAgent: "pipd/test", backOff: 2, ...options });
+  const { concurrency } = DEFAULT_SETTINGS;
+  const http = createHttpClient({
+    clock,
+    concurrency,
+    random: () => 0.5,
+    userAgent: "pipd/test",
+    backOff: 2,
+    ...options,
+  });
   const cache = createHttpCache(join(folder, "cache", "index.db"), clock);
   const index = createPackageIndex({ http, cache, partialFolder: join(folder, "cache", "partial"), clock, readPage });
   t.after(async () => {
