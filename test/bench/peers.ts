@@ -22,7 +22,7 @@ export function installUv(folder: string): string | undefined {
   if (SHARED_WHEELS === undefined || !readdirSync(SHARED_WHEELS).some((name) => name.startsWith("uv-")))
     return undefined;
   const prefix = join(folder, "uv");
-  const { file, words, env } = pipFor(prefix, NEWEST.executable);
+  const { file, words, env } = pipFor(NEWEST.executable);
   execFileSync(
     file,
     [
@@ -113,12 +113,6 @@ export function settle(pids: () => readonly number[]): void {
     now = used();
   }
 }
-
-/** The value below which this part of them, from 0 to 1, lies. */
-export const quantile = (values: readonly number[], part: number): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN;
-
-export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
 let counter = 0;
 

@@ -3,9 +3,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
+import { median, quantile } from "../harness/quantile.ts";
 import type { Sandbox } from "../harness/sandbox.ts";
 import { dialDaemon } from "../server/raw-connection.ts";
-import { median, PYTHON, quantile } from "./peers.ts";
+import { PYTHON } from "./peers.ts";
 import type { Row } from "./table.ts";
 import type { World } from "./world.ts";
 

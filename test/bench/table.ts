@@ -1,4 +1,4 @@
-import { median } from "./peers.ts";
+import { median } from "../harness/quantile.ts";
 
 /** Who did the work. `floor` is what the machine itself needs for something like it. */
 export type Peer = "pipd" | "uv" | "pip" | "floor";

@@ -1,7 +1,8 @@
 /** Commands that change nothing, and new environments: what a person waits for most often. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { type Command, PYTHON, quantile, type Server } from "./peers.ts";
+import { quantile } from "../harness/quantile.ts";
+import { type Command, PYTHON, type Server } from "./peers.ts";
 import type { Work, World } from "./world.ts";
 
 /** An environment with a project of the local wheels in it. */

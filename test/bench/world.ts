@@ -108,7 +108,7 @@ export async function createWorld(table: Table): Promise<World> {
       env: { ...sandbox.env, UV_CACHE_DIR: cache, UV_NO_CONFIG: "1", UV_PYTHON_DOWNLOADS: "never" },
     }),
     pip: (root, args) => {
-      const { file, words, env } = pipFor(root);
+      const { file, words, env } = pipFor(join(root, "bin/python"));
       return { file, args: [...words, ...args], env: { ...sandbox.env, ...env, PIP_DISABLE_PIP_VERSION_CHECK: "1" } };
     },
     folder,

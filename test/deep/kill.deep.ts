@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { test } from "node:test";
 import { type KillingFigures, killAtRandom, type Victim } from "../harness/killing.ts";
 import { createKillingWorld, killNewEnvironments, type Packages } from "../harness/killing-world.ts";
@@ -37,7 +38,7 @@ for (const victim of ["daemon", "client", "worker", "program"] as const satisfie
       let looks = 0;
       const pipCheck = (): string | undefined => {
         if (looks++ % 5 !== 0) return undefined;
-        const pip = pipFor(world.root);
+        const pip = pipFor(join(world.root, "bin/python"));
         const { status, stdout, stderr } = spawnSync(pip.file, [...pip.words, "check"], {
           env: { ...world.sandbox.env, ...pip.env },
           encoding: "utf8",

@@ -40,17 +40,12 @@ export function installationIn(
     if (changed === text) throw new Error(`${bundle} has no ${String(from)}`);
     writeFileSync(path, changed);
   };
-  const hookDaemon = (code: string): void =>
-    patch(
-      "daemon.js",
-      /^/,
-      `import __fs from "node:fs"; import { syncBuiltinESMExports as __sync } from "node:module";\n{\n${code}\n__sync();\n}\n`,
-    );
+  const hookDaemon = (code: string): void => patch("daemon.js", /^/, `{\n${code}\n__sync();\n}\n`);
   const setBuildId = (id: string): void => writeFileSync(join(build, "build-id"), id);
   patch(
     "daemon.js",
     /^/,
-    `import { appendFileSync as __append } from "node:fs"; __append(${JSON.stringify(started)}, process.pid + "\\n");\n`,
+    `import __fs from "node:fs"; import { syncBuiltinESMExports as __sync } from "node:module";\n__fs.appendFileSync(${JSON.stringify(started)}, process.pid + "\\n");\n`,
   );
   appendFileSync(started, "");
   if (buildId !== undefined) setBuildId(buildId);

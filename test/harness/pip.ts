@@ -18,9 +18,9 @@ export interface PipCommand {
 
 /**
  * What runs the newest pip there is on an environment, as `pip --python` would in the end: 26.3 from `../shared/wheels`, unpacked once, else the pip of
- * the newest interpreter. @param python the environment's interpreter, by default that of a virtual environment at `root`
+ * the newest interpreter. @param python the environment's interpreter
  */
-export function pipFor(root: string, python: string = join(root, "bin/python")): PipCommand {
+export function pipFor(python: string): PipCommand {
   prepared ??= preparePip();
   return { file: python, words: [join(prepared, "__pip-runner__.py")], env: { _PIP_RUNNING_IN_SUBPROCESS: "1" } };
 }

@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type IndexServer, type IndexServerOptions, type ServedFile, startIndexServer } from "./index-server.ts";
 import { NEWEST, type TestInterpreter } from "./interpreters.ts";
-import { pipFor, SHARED_WHEELS } from "./pip.ts";
+import { isCurrentPip, pipFor } from "./pip.ts";
 import { type Finished, type RunOptions, runPipd } from "./run-cli.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { snapshotTree, type Tree, treeDifferences } from "./tree.ts";
@@ -58,7 +58,7 @@ export async function createTwins(
   for (const folder of [pipRoot, root])
     execFileSync(interpreter.executable, ["-m", "venv", "--without-pip", folder], { env: sandbox.env });
   const pipOn = (at: string, args: readonly string[], cwd: string): Promise<Finished> => {
-    const { file, words, env: runnerEnv } = pipFor(at);
+    const { file, words, env: runnerEnv } = pipFor(join(at, "bin/python"));
     const env = {
       ...sandbox.env,
       ...runnerEnv,
@@ -119,7 +119,7 @@ export function comparable(root: string, environment: string = root): Tree {
         .toString("latin1")
         .replaceAll(environment, "{env}")
         .replaceAll(basename(environment), "{name}");
-      return SHARED_WHEELS === undefined ? withNewestWrapper(script) : script;
+      return isCurrentPip ? script : withNewestWrapper(script);
     },
   });
 }

@@ -175,7 +175,7 @@ function runPip(root: string, args: readonly string[], input: string): string {
     PIP_CONFIG_FILE: "/dev/null",
     PIP_DISABLE_PIP_VERSION_CHECK: "1",
   };
-  const { file, words, env: runnerEnv } = pipFor(root);
+  const { file, words, env: runnerEnv } = pipFor(join(root, "bin/python"));
   const { stdout, stderr, status } = spawnSync(file, [...words, ...args], {
     env: { ...env, ...runnerEnv },
     input,

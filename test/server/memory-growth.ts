@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { processUse } from "../harness/process-use.ts";
+import { median } from "../harness/quantile.ts";
 import { createWorked } from "./idle.ts";
 import { dialDaemon } from "./raw-connection.ts";
 
@@ -61,7 +62,7 @@ export async function measureGrowth(warmUp: number, commands: number, restMs = 0
       samples.push(processUse(pid).rss);
     }
     await sleep(restMs);
-    return [middle(samples.slice(-SAMPLES)), processUse(pid).rss];
+    return [median(samples.slice(-SAMPLES)), processUse(pid).rss];
   };
   const [busyBefore, restingBefore] = await runMany(warmUp);
   const [busyAfter, restingAfter] = await runMany(commands);
@@ -69,8 +70,4 @@ export async function measureGrowth(warmUp: number, commands: number, restMs = 0
     busy: { before: busyBefore, after: busyAfter },
     resting: restMs === 0 ? undefined : { before: restingBefore, after: restingAfter },
   };
-}
-
-function middle(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
