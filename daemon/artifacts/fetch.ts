@@ -1,5 +1,5 @@
 import type { BigIntStats } from "node:fs";
-import { mkdir, rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { ProjectFile } from "../index/project-files.ts";
 import type { Downloaded } from "../index/reception.ts";
@@ -13,7 +13,6 @@ import { osHint } from "../std/os-hint.ts";
 import { createSingleFlight } from "../std/single-flight.ts";
 import type { WorkerPool, WorkerTask } from "../std/worker-pool.ts";
 import { type StoredWheel, storeUnwritable } from "../store/wheel-folder.ts";
-import type { WheelManifest } from "../store/wheel-manifest.ts";
 import type { WheelStore } from "../store/wheel-store.ts";
 import { checkHashes, demandOf, type HashDemand } from "./archive-hash.ts";
 import { createEarlyUnpacking } from "./early-unpacking.ts";
@@ -72,7 +71,7 @@ interface Order {
   readonly isRemote: boolean;
   /** Bytes of an archive that comes over the network, where the index tells. */
   readonly archiveSize?: number | undefined;
-  /** Brings the archive. `destination` is where a download goes, in a new folder. */
+  /** Brings the archive. `destination` is where a download goes, in the stage. */
   bring(destination: string, call: Call, arrived: Arrived | undefined): Promise<Brought>;
   /** Called with the hash once the wheel is in the store. */
   done(sha256: string): Promise<void>;
@@ -158,17 +157,16 @@ async function unpackOrder(order: Order, { pool, smallestEarly }: WheelFetcherPo
   await nextTurn();
   call.signal.throwIfAborted();
   const stage = store.createStage();
-  const scratch = join(stage, "download");
-  const download = join(scratch, "archive");
+  const download = join(stage, "archive");
   const coming = { filename, stage, archiveSize: order.archiveSize ?? 0, wholeArchive: download };
   const early = createEarlyUnpacking(coming, pool, call.signal, smallestEarly);
   try {
-    await mkdir(scratch, { mode: 0o700 });
     const { archive, size, sha256 } = await order.bring(download, call, early?.arrived);
     const task: UnpackTask & WorkerTask = {
       kind: "unpack",
       archive,
       filename,
+      isDownload: order.isRemote,
       stage,
       sha256,
       demands,
@@ -176,9 +174,7 @@ async function unpackOrder(order: Order, { pool, smallestEarly }: WheelFetcherPo
       weight: size,
       early: await early?.end(),
     };
-    const manifest = await pool.run<WheelManifest>(task, [], call.signal);
-    await rm(scratch, { recursive: true, force: true });
-    const wheel = await store.add(stage, manifest);
+    const wheel = await store.add(stage, await pool.run<string>(task, [], call.signal));
     await order.done(wheel.sha256);
     return wheel;
   } catch (error) {

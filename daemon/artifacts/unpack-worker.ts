@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
+import { chmodSync, closeSync, openSync, readFileSync, readSync, rmSync, unlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseWheelFile } from "../standards/dist-info.ts";
 import { parseEntryPoints } from "../standards/entry-points.ts";
@@ -7,6 +7,7 @@ import { type CoreMetadata, parseMetadataFields } from "../standards/metadata.ts
 import { normalizeName } from "../standards/name.ts";
 import { tryParseVersion } from "../standards/version.ts";
 import type { Stop } from "../std/worker-pool.ts";
+import { writeManifest } from "../store/wheel-folder.ts";
 import type { ManifestFile, WheelManifest } from "../store/wheel-manifest.ts";
 import { algorithmsOf, checkHashes, type HashDemand, hashFile } from "./archive-hash.ts";
 import { createTreeWriter, storeMode } from "./tree-writer.ts";
@@ -20,7 +21,9 @@ export interface UnpackTask {
   /** Absolute path of the archive, and the file name it goes by (a download may lie under another one). */
   readonly archive: string;
   readonly filename: string;
-  /** An existing folder; the tree is made in `files/` below it. */
+  /** Nobody needs the archive any more once it is unpacked. */
+  readonly isDownload: boolean;
+  /** An existing folder; the tree is made in `files/` below it, then the manifest. */
   readonly stage: string;
   /** Of the archive, hex, when somebody computed it already. */
   readonly sha256: string | undefined;
@@ -32,12 +35,12 @@ export interface UnpackTask {
 }
 
 /**
- * Verifies and unpacks one wheel into a stage of the store: hash demands first, then the table of contents, the contents with RECORD, and what
+ * Verifies and unpacks one wheel into a stage of the store, and gives the archive's sha256: hash demands first, then the table of contents, the contents with RECORD, and what
  * the dist-info files say. Everything it needs of the archive it reads from one open descriptor. What a failure leaves in the stage is the caller's
  * to remove. Runs in a worker: it blocks for as long as it takes.
  * @throws PipdError "hash-mismatch", "invalid-wheel"; the system's error (ENOENT, ENOSPC, ...); what `stop` throws.
  */
-export async function unpackWheel(task: UnpackTask, stop: Stop): Promise<WheelManifest> {
+export async function unpackWheel(task: UnpackTask, stop: Stop): Promise<string> {
   const descriptor = openSync(task.archive, "r");
   try {
     const sha256 = verifiedHash(descriptor, task, stop);
@@ -45,7 +48,9 @@ export async function unpackWheel(task: UnpackTask, stop: Stop): Promise<WheelMa
     const tree = join(task.stage, "files");
     using content = createWheelContent(descriptor, task.filename, stop);
     const unpacked = await unpackEntries(content, directory, tree, task.filename, task.early ?? NOTHING_EARLY);
-    return manifestOf(task.filename, sha256, directory, tree, unpacked);
+    writeManifest(task.stage, manifestOf(task.filename, sha256, directory, tree, unpacked));
+    if (task.isDownload) unlinkSync(task.archive);
+    return sha256;
   } finally {
     closeSync(descriptor);
   }

@@ -98,7 +98,7 @@ export function createTransfers(http: HttpClient, partialFolder: string, clock: 
       .update(JSON.stringify([http.identity(requestOf(file)), withoutCredentials(file.url), file.hashes]))
       .digest("base64url");
 
-  /** Hands the finished file to everyone who waits for it, late-comers included. */
+  /** Hands the finished file to everyone who waits for it: the last one gets it itself. */
   async function fetchAndPlace(
     file: ProjectFile,
     key: string,
@@ -107,15 +107,19 @@ export function createTransfers(http: HttpClient, partialFolder: string, clock: 
   ): Promise<Downloaded> {
     const { part, done } = await fetchFile(file, key, temporaryOf(beside), signal);
     try {
-      for (const place of waiting.get(key) ?? []) {
+      for (;;) {
+        const [place, ...others] = [...(waiting.get(key) ?? [])].filter(isOpen);
+        if (place === undefined) return done;
         try {
-          await put(part.path, place.destination);
+          if (others.length > 0) await putCopy(part.path, place.destination);
+          else await put(part.path, place.destination);
           place.placed = true;
         } catch (error) {
           place.failure = error;
         }
+        // Who comes when the file has gone begins anew.
+        if (others.length === 0) return done;
       }
-      return done;
     } finally {
       part.remove();
     }
@@ -185,8 +189,15 @@ function temporaryOf(path: string): string {
   return `${path}.${randomBytes(4).toString("hex")}.part`;
 }
 
-/** A link, or a copy where links are not possible, put in place in one step. */
+const isOpen = ({ placed, failure }: Waiting): boolean => !placed && failure === undefined;
+
+/** The file itself; a copy if it is on another file system. */
 async function put(path: string, destination: string): Promise<void> {
+  await rename(path, destination).catch(() => putCopy(path, destination));
+}
+
+/** A link, or a copy where links are not possible, put in place in one step. */
+async function putCopy(path: string, destination: string): Promise<void> {
   const temporary = temporaryOf(destination);
   try {
     try {

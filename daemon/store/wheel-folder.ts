@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, renameSync, type Stats, statSync, utimesSync } from "node:fs";
+import { readFileSync, renameSync, type Stats, statSync, utimesSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf, PipdError } from "../std/errors.ts";
 import { ensurePrivateFolder } from "../std/files.ts";
 import { processMark } from "../std/process-mark.ts";
 import { namesIn } from "../std/read-file.ts";
-import { parseManifest, type WheelManifest } from "./wheel-manifest.ts";
+import { parseManifest, renderManifest, type WheelManifest } from "./wheel-manifest.ts";
 
 /** A wheel in the store: verified, unpacked, read-only. */
 export interface StoredWheel {
@@ -33,7 +33,7 @@ export interface StoredWheelSummary {
 }
 
 /** Written last; a folder without it is no wheel. */
-export const MANIFEST_NAME = "manifest.json";
+const MANIFEST_NAME = "manifest.json";
 
 /** In a store: folders that are being filled, each named by the mark of its process. */
 export const STAGES = ".stage";
@@ -45,6 +45,11 @@ export function stageBeside({ folder }: StoredWheel): string {
 
 /** Where byte code of a stored wheel for one Python lies, e.g. for `cpython-311`; `.pyc` files in the layout of the tree. */
 export const bytecodeFolder = (wheel: StoredWheel, cacheTag: string): string => join(wheel.folder, `pyc-${cacheTag}`);
+
+/** Completes a stage that has the files of a wheel. To be called in a worker. @throws the system's error, as for a stage that has a manifest */
+export function writeManifest(stage: string, manifest: WheelManifest): void {
+  writeFileSync(join(stage, MANIFEST_NAME), renderManifest(manifest), { flag: "wx", mode: 0o600 });
+}
 
 /** The wheel of a folder, or undefined when there is none, or a damaged one. */
 export function loadWheel(folder: string, sha256: string): StoredWheel | undefined {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type BigIntStats, mkdtempSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf } from "../std/errors.ts";
 import { ensurePrivateFolder } from "../std/files.ts";
@@ -14,7 +14,6 @@ import { createSpareTrees, type SpareTrees } from "./spare-trees.ts";
 import { CLAIM, createWheelClaims, type WheelClaims } from "./wheel-claims.ts";
 import {
   loadWheel,
-  MANIFEST_NAME,
   modifiedAt,
   STAGES,
   type StoredWheel,
@@ -25,7 +24,6 @@ import {
   throwAway,
   touch,
 } from "./wheel-folder.ts";
-import { renderManifest, type WheelManifest } from "./wheel-manifest.ts";
 
 export { bytecodeFolder, type StoredWheel, type StoredWheelSummary } from "./wheel-folder.ts";
 
@@ -47,15 +45,15 @@ export interface WheelStore {
   /** The wheel of this hash, or undefined when it is not there or damaged. Marks it as used. One stat when the manifest is in memory. */
   find(sha256: string): StoredWheel | undefined;
   /**
-   * A new private folder on the store's file system, to be filled (`files/`) and given to `add` or `discard`.
+   * A new private folder on the store's file system, to be filled (`files/`, then `writeManifest`) and given to `add` or `discard`.
    * @throws PipdError "store-unwritable" (read-only, full, forbidden).
    */
   createStage(): string;
   /**
-   * Publishes a filled stage. If another process was faster, its wheel is taken and the stage removed.
+   * Publishes a filled stage as the wheel with that hash. If another process was faster, its wheel is taken and the stage removed.
    * @throws PipdError "store-unwritable".
    */
-  add(stage: string, manifest: WheelManifest): Promise<StoredWheel>;
+  add(stage: string, sha256: string): Promise<StoredWheel>;
   discard(stage: string): Promise<void>;
   /** Claims a wheel among all processes, so that one alone downloads it; waits while another has it. @throws the signal's reason */
   claim(sha256: string, signal: AbortSignal): Promise<Disposable>;
@@ -134,7 +132,7 @@ export function createWheelStore({ folder, clock, maxFilesInMemory = 50_000 }: W
     spares: place.spares,
     find: (sha256) => findWheel(place, sha256),
     createStage: () => createStage(place),
-    add: (stage, manifest) => addWheel(place, stage, manifest),
+    add: (stage, sha256) => addWheel(place, stage, sha256),
     discard: (stage) => removeInTheEnd(stage),
     claim: (sha256, signal) => place.claims.claim(sha256, signal),
     hold: (sha256) => holdWheel(place, sha256),
@@ -207,18 +205,17 @@ function createStage({ root, stages }: Place): string {
   }
 }
 
-async function addWheel(place: Place, stage: string, manifest: WheelManifest): Promise<StoredWheel> {
-  const target = folderOf(place, manifest.sha256);
+async function addWheel(place: Place, stage: string, sha256: string): Promise<StoredWheel> {
+  const target = folderOf(place, sha256);
   try {
     // Off the event loop: a hundred wheels may come at once, and a busy disk takes its time for each (R57).
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-    await writeFile(join(stage, MANIFEST_NAME), renderManifest(manifest), { flag: "wx", mode: 0o600 });
   } catch (error) {
     throw storeUnwritable(place.root, error);
   }
   for (let attempt = 1; ; attempt++) {
     const taken = await moveWheel(place, stage, target);
-    const wheel = findWheel(place, manifest.sha256);
+    const wheel = findWheel(place, sha256);
     if (wheel !== undefined) {
       if (taken) await removeInTheEnd(stage);
       return wheel;

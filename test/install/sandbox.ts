@@ -90,9 +90,8 @@ export function createSandbox(t: TestContext): Sandbox {
       for (const spec of specs) {
         const archive = await writeWheel(wheelhouse, spec);
         const stage = store.createStage();
-        const task = { archive, filename: basename(archive), stage, sha256: undefined, demands: [] };
-        const manifest = await unpackWheel(task, { throwIfStopped: () => {} });
-        stored.push(await store.add(stage, manifest));
+        const task = { archive, filename: basename(archive), stage, sha256: undefined, demands: [], isDownload: false };
+        stored.push(await store.add(stage, await unpackWheel(task, { throwIfStopped: () => {} })));
       }
       return stored;
     },

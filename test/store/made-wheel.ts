@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeManifest } from "../../daemon/store/wheel-folder.ts";
 import type { WheelManifest } from "../../daemon/store/wheel-manifest.ts";
 import type { WheelStore } from "../../daemon/store/wheel-store.ts";
 
@@ -35,12 +36,13 @@ export function manifestOf(seed: string, fileCount: number): WheelManifest {
   };
 }
 
-/** A stage with the files of that manifest, ready to be added. */
+/** A stage with that manifest and its files, ready to be added. */
 export function fillStage(store: WheelStore, seed: string, fileCount: number): string {
   const stage = store.createStage();
   mkdirSync(join(stage, "files", "pkg"), { recursive: true });
   for (let index = 0; index < fileCount; index++) {
     writeFileSync(join(stage, "files", "pkg", `m${index}.py`), contentOf(seed, index));
   }
+  writeManifest(stage, manifestOf(seed, fileCount));
   return stage;
 }

@@ -19,6 +19,7 @@ import { basename, join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { writeManifest } from "../../daemon/store/wheel-folder.ts";
 import { bytecodeFolder, createWheelStore, type StoredWheel, type WheelStore } from "../../daemon/store/wheel-store.ts";
 import { contentOf, fillStage, manifestOf, sha256Of } from "./made-wheel.ts";
 
@@ -39,7 +40,7 @@ describe("the wheel store", () => {
     return { store, clock, again, folder: options.folder };
   };
   const add = (store: WheelStore, seed: string, files = 3): Promise<StoredWheel> =>
-    store.add(fillStage(store, seed, files), manifestOf(seed, files));
+    store.add(fillStage(store, seed, files), sha256Of(seed));
   const hidden = (store: WheelStore, name: string): string[] => {
     try {
       return readdirSync(join(store.folder, name));
@@ -81,7 +82,9 @@ describe("the wheel store", () => {
       directories: ["d"],
       warnings: ["careful"],
     };
-    await store.add(store.createStage(), manifest);
+    const stage = store.createStage();
+    writeManifest(stage, manifest);
+    await store.add(stage, manifest.sha256);
     assert.deepEqual(again().find(manifest.sha256)?.manifest, manifest);
   });
 
