@@ -17,7 +17,7 @@ function folderIndex(folder: string, project: string, body: string): string {
 
 test("a file:// index in PEP 503 layout is read, its files fetched in place, and a change of a page seen", async (t) => {
   const world = createWorld(t);
-  const folder = temporaryFolder(t);
+  const folder = temporaryFolder();
   const wheel = await demoWheel({ version: "1.5" });
   mkdirSync(join(folder, "files"));
   writeFileSync(join(folder, "files", wheel.filename), wheel.bytes);
@@ -38,7 +38,7 @@ test("a file:// index in PEP 503 layout is read, its files fetched in place, and
 
 test("--find-links takes folders, pages and single files, of this machine and of servers, before the indexes", async (t) => {
   const world = createWorld(t);
-  const folder = temporaryFolder(t);
+  const folder = temporaryFolder();
   const bytes = Buffer.from("wheel");
   const write = (path: string, content: string | Buffer = bytes) => writeFileSync(join(folder, path), content);
   mkdirSync(join(folder, "flat"));
@@ -95,7 +95,7 @@ test("--find-links takes folders, pages and single files, of this machine and of
 
 test("a file that is added to a find-links folder is seen at once", async (t) => {
   const world = createWorld(t);
-  const folder = temporaryFolder(t);
+  const folder = temporaryFolder();
   const sources = sourcesOf([], { findLinks: [folder] });
   for (let at = 0; at < 20; at++) {
     writeFileSync(join(folder, `demo-1.${at}-py3-none-any.whl`), "");
@@ -105,7 +105,7 @@ test("a file that is added to a find-links folder is seen at once", async (t) =>
 
 test("callers with different indexes never see each other's answers", async (t) => {
   const world = createWorld(t);
-  const folder = temporaryFolder(t);
+  const folder = temporaryFolder();
   const one = folderIndex(join(folder, "one"), "demo", '<a href="demo-1.0-py3-none-any.whl">x</a>');
   const two = folderIndex(join(folder, "two"), "demo", '<a href="demo-2.0-py3-none-any.whl">x</a>');
   const answers = await Promise.all(
@@ -118,7 +118,7 @@ test("callers with different indexes never see each other's answers", async (t) 
 
 test("the text at a URL is given, from a disk or a server", async (t) => {
   const world = createWorld(t);
-  const folder = temporaryFolder(t);
+  const folder = temporaryFolder();
   writeFileSync(join(folder, "r.txt"), "demo==1.0\n");
   const server = await serve(t, { pages: { "/r.txt": { type: "text/plain", body: "other\n" } } });
   const text = (url: string) => world.index.text(url, sourcesOf([]), callOf());

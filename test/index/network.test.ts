@@ -62,7 +62,7 @@ test("a page fetched with credentials is not given to those who have others", as
 test("credentials come from the caller's netrc file, wherever NETRC or HOME says, and anew when it changes", async (t) => {
   const world = createWorld(t);
   const server = await serve(t, { files, auth: "me:secret", maxAge: 0 });
-  const home = temporaryFolder(t);
+  const home = temporaryFolder();
   const netrc = join(home, ".netrc");
   assert.match(String(await reasonOf(world, server.url, { HOME: home })), /status 401/);
   writeFileSync(netrc, "machine 127.0.0.1 login me password other\n");
@@ -130,7 +130,7 @@ test("a certificate is verified against the caller's authorities; a trusted host
   }
   assert.equal(await reasonOf(world, server.url, {}, { trustedHosts: ["127.0.0.1"] }), undefined);
   assert.match(String(await reasonOf(world, server.url, {}, { trustedHosts: ["127.0.0.1:1"] })), /certificate/);
-  const folder = temporaryFolder(t);
+  const folder = temporaryFolder();
   mkdirSync(join(folder, "empty"));
   await assert.rejects(reasonOf(world, server.url, {}, { cert: join(folder, "missing.pem") }), {
     code: "certificate-file",

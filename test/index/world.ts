@@ -36,7 +36,7 @@ export interface RecordedCall extends Call {
 export function createWorld(
   t: TestContext,
   options: Partial<HttpClientOptions> = {},
-  folder = temporaryFolder(t),
+  folder = temporaryFolder(),
 ): World {
   let now = Date.now();
   const clock = () => now;
@@ -70,9 +70,15 @@ export function createWorld(
   };
 }
 
-export function temporaryFolder(t: TestContext): string {
+const folders: string[] = [];
+process.once("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Gone when all tests of the file are over: what they have opened may write there until then. */
+export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "pipd-index-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 
