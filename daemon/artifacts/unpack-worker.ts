@@ -35,9 +35,10 @@ export interface UnpackTask {
 }
 
 /**
- * Verifies and unpacks one wheel into a stage of the store, and gives the archive's sha256: hash demands first, then the table of contents, the contents with RECORD, and what
+ * Verifies and unpacks one wheel into a stage of the store: hash demands first, then the table of contents, the contents with RECORD, and what
  * the dist-info files say. Everything it needs of the archive it reads from one open descriptor. What a failure leaves in the stage is the caller's
  * to remove. Runs in a worker: it blocks for as long as it takes.
+ * @returns the archive's sha256
  * @throws PipdError "hash-mismatch", "invalid-wheel"; the system's error (ENOENT, ENOSPC, ...); what `stop` throws.
  */
 export async function unpackWheel(task: UnpackTask, stop: Stop): Promise<string> {

@@ -110,15 +110,15 @@ export function createTransfers(http: HttpClient, partialFolder: string, clock: 
       for (;;) {
         const [place, ...others] = [...(waiting.get(key) ?? [])].filter(isOpen);
         if (place === undefined) return done;
+        const isLast = others.length === 0;
         try {
-          if (others.length > 0) await putCopy(part.path, place.destination);
-          else await put(part.path, place.destination);
+          await (isLast ? put : putCopy)(part.path, place.destination);
           place.placed = true;
         } catch (error) {
           place.failure = error;
         }
         // Who comes when the file has gone begins anew.
-        if (others.length === 0) return done;
+        if (isLast) return done;
       }
     } finally {
       part.remove();

@@ -57,12 +57,17 @@ async function release({ child }: Running, runsLeft = 0): Promise<number> {
   }
 }
 
+/** Waits for as many ms at most; whoever asks looks at what is left. */
+async function untilNone(names: () => readonly string[], mostMs: number): Promise<void> {
+  for (let waited = 0; names().length > 0 && waited < mostMs; waited += 5) await sleep(5);
+}
+
 async function isAsBefore(): Promise<void> {
   // Nobody waits for the stage of a download that was given up.
-  for (let waited = 0; stages().length > 0 && waited < MOST_MS; waited += 5) await sleep(5);
+  await untilNone(stages, MOST_MS);
   // What many files have been moved away to is deleted by and by, and stands in nobody's way.
   assert.deepEqual([...stages(), ...ownEntries().filter((name) => !name.startsWith(".pipd-trash-"))], []);
-  for (let waited = 0; ownEntries().length > 0 && waited < 20_000; waited += 20) await sleep(20);
+  await untilNone(ownEntries, 20_000);
   assert.deepEqual(ownEntries(), []);
   assert.deepEqual(treeDifferences(snapshotTree(twins.root), pristine), []);
   const next = await start(["install", "--no-wait", "--no-compile", "--force-reinstall", "lib"]).finished;
