@@ -15,6 +15,8 @@ export interface LocalPages {
   page(path: string): Promise<PageRows | undefined>;
   /** Wheels and sdists in a folder, and what the HTML pages in it link to (`--find-links`); undefined if there is no such folder. */
   folder(path: string): Promise<PageRows | undefined>;
+  /** Forgets what is in memory. */
+  clear(): void;
 }
 
 /** A change within this time after the last one may not show in the time stamp, in milliseconds. */
@@ -85,6 +87,7 @@ export function createLocalPages(clock: () => number): LocalPages {
         new Map(pages.map((page) => [page, stampOf(statIfThere(page))])),
       );
     },
+    clear: () => memory.clear(),
   };
 }
 

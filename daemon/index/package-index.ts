@@ -14,7 +14,7 @@ import { fileOfLink } from "./find-links.ts";
 import type { HttpClient } from "./http-client.ts";
 import type { IndexSources } from "./index-sources.ts";
 import { createLocalPages } from "./local-pages.ts";
-import { fileOfRows } from "./page-files.ts";
+import { fileOfRows, mergeFiles, NO_FILES } from "./page-files.ts";
 import { rowsOf } from "./page-rows.ts";
 import type { ProjectFile, ProjectFiles } from "./project-files.ts";
 import { type Downloaded, requestOf } from "./reception.ts";
@@ -28,7 +28,7 @@ import {
   statusError,
 } from "./simple-index.ts";
 import { createOncePerCall } from "./source-warnings.ts";
-import { createSources, NO_FILES, type SourceAnswer } from "./sources.ts";
+import { createSources, type SourceAnswer } from "./sources.ts";
 import { type Arrived, createTransfers } from "./transfers.ts";
 
 /** The daemon's view of all package indexes. */
@@ -302,9 +302,7 @@ export function createPackageIndex({ http, cache, partialFolder, clock, readPage
       indexes: [...used].map(([url, lastUsedAt]) => ({ url, lastUsedAt })),
     }),
     clear() {
-      pages.clear();
-      merged.clear();
-      metadataTexts.clear();
+      for (const each of [sourcesAsked, merged, metadataTexts]) each.clear();
     },
   };
 }
@@ -352,22 +350,14 @@ function sameAnswer(left: SourceAnswer, right: SourceAnswer | undefined): boolea
 }
 
 function merge(key: NormalizedName, answers: readonly SourceAnswer[]): ProjectFiles {
-  const rest = {
+  const found = mergeFiles(answers.map(({ files }) => files));
+  return {
     key,
     found: answers.some((answer) => answer.found),
+    get files() {
+      return found.all;
+    },
+    byVersion: found.byVersion,
     unreachable: answers.flatMap(({ unreachable }) => unreachable ?? []),
   };
-  const [only, ...others] = answers.map(({ files }) => files).filter(({ byVersion }) => byVersion.size > 0);
-  if (only !== undefined && others.length === 0) {
-    return {
-      ...rest,
-      get files() {
-        return only.all;
-      },
-      byVersion: only.byVersion,
-    };
-  }
-  const urls = new Set<string>();
-  const files = answers.flatMap((answer) => answer.files.all);
-  return { ...rest, files: files.filter(({ url }) => !urls.has(url) && urls.add(url)) };
 }

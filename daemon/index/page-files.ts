@@ -6,6 +6,9 @@ import type { PageRows, RowVersions } from "./page-rows.ts";
 import type { FileSource, FoundFiles, ProjectFile, VersionFiles } from "./project-files.ts";
 import { createVersionTexts } from "./version-names.ts";
 
+/** Nothing of a project. */
+export const NO_FILES: FoundFiles = { all: [], byVersion: new Map(), bytes: 0 };
+
 /** A page's files of one project share these. */
 interface Page {
   readonly key: NormalizedName;
@@ -103,6 +106,60 @@ class PageVersion implements VersionFiles {
     this.#files ??= this.#spans.flatMap((span) => filesOfSpan(this.#page, span));
     return this.#files;
   }
+}
+
+/** What several pages say of one project, in their order; a file that several of them list is there once. */
+export function mergeFiles(pages: readonly FoundFiles[]): FoundFiles {
+  const [only, ...others] = pages.filter(({ byVersion }) => byVersion.size > 0);
+  if (only === undefined) return NO_FILES;
+  return others.length === 0 ? only : new MergedFiles([only, ...others]);
+}
+
+class MergedFiles implements FoundFiles {
+  readonly byVersion: ReadonlyMap<string, VersionFiles>;
+  readonly bytes: number;
+  readonly #pages: readonly FoundFiles[];
+  #all: readonly ProjectFile[] | undefined;
+
+  constructor(pages: readonly FoundFiles[]) {
+    const byVersion = new Map<string, VersionFiles>();
+    for (const page of pages) {
+      for (const [key, files] of page.byVersion) {
+        const known = byVersion.get(key);
+        byVersion.set(key, known === undefined ? files : new MergedVersion(known, files));
+      }
+    }
+    this.byVersion = byVersion;
+    this.bytes = pages.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#pages = pages;
+  }
+
+  get all(): readonly ProjectFile[] {
+    this.#all ??= withoutRepeated(this.#pages.flatMap(({ all }) => all));
+    return this.#all;
+  }
+}
+
+class MergedVersion implements VersionFiles {
+  readonly version: Version;
+  readonly #parts: readonly VersionFiles[];
+  #files: readonly ProjectFile[] | undefined;
+
+  constructor(first: VersionFiles, later: VersionFiles) {
+    this.version = first.version;
+    this.#parts = [first, later];
+  }
+
+  get files(): readonly ProjectFile[] {
+    this.#files ??= withoutRepeated(this.#parts.flatMap(({ files }) => files));
+    return this.#files;
+  }
+}
+
+/** The same file counts once, as in pip: with the same address. */
+function withoutRepeated(files: readonly ProjectFile[]): readonly ProjectFile[] {
+  const urls = new Set<string>();
+  return files.filter(({ url }) => !urls.has(url) && urls.add(url));
 }
 
 function filesOfSpan(page: Page, { version, start, end }: Span): ProjectFile[] {

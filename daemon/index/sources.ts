@@ -9,7 +9,7 @@ import { redact } from "../std/redact.ts";
 import { findLinksOf, readFindLinks } from "./find-links.ts";
 import type { IndexSources } from "./index-sources.ts";
 import type { LocalPages } from "./local-pages.ts";
-import { filesOfPage } from "./page-files.ts";
+import { filesOfPage, NO_FILES } from "./page-files.ts";
 import { type PageRows, rowsOf } from "./page-rows.ts";
 import type { FileSource, FoundFiles, ProjectFile, UnusableSource } from "./project-files.ts";
 import { isSecureOrigin } from "./proxies.ts";
@@ -34,6 +34,8 @@ export interface Sources {
   distrust(file: ProjectFile): void;
   /** Changes with what an index on the network would answer now; undefined if it would have to be asked. */
   indexStamp(location: string, key: NormalizedName, sources: IndexSources): string | undefined;
+  /** Forgets what is in memory. */
+  clear(): void;
 }
 
 /** A source that fails in one of these ways does not keep the others from answering. */
@@ -48,8 +50,6 @@ const SOURCE_FAILURES: ReadonlySet<string> = new Set([
   "unreadable-file",
 ]);
 
-/** Nothing of a project. */
-export const NO_FILES: FoundFiles = { all: [], byVersion: new Map(), bytes: 0 };
 const NOTHING: SourceAnswer = { found: false, files: NO_FILES };
 
 export function createSources(pages: SimplePages, local: LocalPages, once: OncePerCall): Sources {
@@ -171,6 +171,9 @@ export function createSources(pages: SimplePages, local: LocalPages, once: OnceP
           }
         }
       });
+    },
+    clear() {
+      for (const each of [pages, local, memory, links]) each.clear();
     },
   };
 }

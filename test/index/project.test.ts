@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { collectGarbage } from "../../daemon/server/collect-garbage.ts";
 import { normalizeName } from "../../daemon/standards/name.ts";
-import { callOf, createWorld, DEMO, demoWheel, serve, sourcesOf } from "./world.ts";
+import { callOf, createWorld, DEMO, demoWheel, serve, sourcesOf, temporaryFolder } from "./world.ts";
 
 const NAMES = ["demo-1.0-py3-none-any.whl", "demo-2.0-cp311-cp311-manylinux_2_17_x86_64.whl", "demo-1.5.tar.gz"];
 const bytes = Buffer.from("not looked at");
@@ -102,6 +106,53 @@ test("a project that does not exist is not found, and that is remembered like a 
   const server = await serve(t, { files });
   const found = await world.index.project(normalizeName("nothing"), sourcesOf(server.url), callOf());
   assert.deepEqual([found.found, found.files.length, found.unreachable], [false, 0, []]);
+});
+
+test("several indexes are merged version by version, too", async (t) => {
+  const world = createWorld(t);
+  const wheel = "demo-1.0-py3-none-any.whl";
+  const one = await serve(t, { files: { [wheel]: { bytes }, "demo-1.0.0.tar.gz": { bytes } } });
+  const two = await serve(t, { files: { "demo-2.0-py3-none-any.whl": { bytes }, "demo-1.0.tar.gz": { bytes } } });
+  const indexes = [one.url, two.url, one.url.replace(/\/$/, "")];
+  const { byVersion } = await world.index.project(DEMO, sourcesOf(indexes), callOf());
+  assert.deepEqual(
+    [...(byVersion?.values() ?? [])].map(({ version, files }) => [
+      version.text,
+      ...files.map(({ filename, origin }) => [filename, origin]),
+    ]),
+    [
+      ["1.0", [wheel, one.url], ["demo-1.0.0.tar.gz", one.url], ["demo-1.0.tar.gz", two.url]],
+      ["2.0", ["demo-2.0-py3-none-any.whl", two.url]],
+    ],
+  );
+});
+
+test("R59 what is forgotten is not held by anything else: pages of indexes, of folders and of links", async (t) => {
+  const world = createWorld(t);
+  const server = await serve(t, { files });
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "demo-4.0-py3-none-any.whl"), bytes);
+  const links = await serve(t, { files: { "demo-5.0-py3-none-any.whl": { bytes } } });
+  const held = await (async () => {
+    const findLinks = [folder, `${links.url}demo/`];
+    const { byVersion } = await world.index.project(DEMO, sourcesOf(server.url, { findLinks }), callOf());
+    assert.equal(byVersion?.size, 5);
+    return [...(byVersion?.values() ?? [])].map((version) => new WeakRef(version));
+  })();
+  await nextTurn();
+  collectGarbage(1);
+  assert.deepEqual(
+    held.filter((version) => version.deref() === undefined),
+    [],
+    "the next command finds them",
+  );
+  await nextTurn();
+  world.index.clear();
+  collectGarbage(1);
+  assert.deepEqual(
+    held.map((version) => version.deref()?.version.text),
+    held.map(() => undefined),
+  );
 });
 
 test("several indexes are merged in their order; the same file counts once", async (t) => {
