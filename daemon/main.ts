@@ -18,7 +18,6 @@ import { withoutSudoUser } from "../protocol/runtime-folder.ts";
 import { DAEMON_VARIABLES, daemonPaths, type Namespace, type PipdFolders, parseBuildId } from "../protocol/session.ts";
 import { ACTIVATED_DESCRIPTOR, checkActivation, turnAway } from "./server/activation.ts";
 import { createSecret, INHERITED_PIPE } from "./server/auth.ts";
-import { collectGarbage } from "./server/collect-garbage.ts";
 import { createDaemonServer, type DaemonServer, type DaemonServerParts } from "./server/daemon-server.ts";
 import { createFaultHandler } from "./server/faults.ts";
 import { type HttpDoors, serveHttp } from "./server/http-doors.ts";
@@ -33,6 +32,7 @@ import { REST_TIMES } from "./server/rest.ts";
 import { chooseFolders, makeRuntimeFolders, sweepRuntimeFolder } from "./server/runtime-folder.ts";
 import { leaveWord, takeWord } from "./server/succession.ts";
 import { DEFAULT_SETTINGS, parseSettings, type Settings } from "./standards/settings.ts";
+import { collectGarbage } from "./std/collect-garbage.ts";
 import { PipdError } from "./std/errors.ts";
 import { writeFileAtomically } from "./std/files.ts";
 import { acceptRawPaths } from "./std/raw-paths.ts";
@@ -193,6 +193,7 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
             times: REST_TIMES,
             elapsed: () => performance.now(),
             isWorking: () => made?.isWorking() === true,
+            collectInThreads: async () => made?.collectInThreads(),
             endThreads: async () => made?.endThreads(),
             dropCaches: () => made?.dropCaches(),
             collect: collectGarbage,

@@ -8,6 +8,7 @@ import { readWheelMetadata, unpackWheel } from "./artifacts/unpack-worker.ts";
 import { readPage } from "./index/page-rows.ts";
 import type { PageTask } from "./index/simple-index.ts";
 import { linkShard } from "./install/link-shard.ts";
+import { collectGarbage } from "./std/collect-garbage.ts";
 import { acceptRawPaths } from "./std/raw-paths.ts";
 import { handingOver, serveTasks } from "./std/worker-pool.ts";
 
@@ -18,6 +19,7 @@ serveTasks({
   "unpack-arrived": unpackArrived,
   "wheel-metadata": readWheelMetadata,
   link: linkShard,
+  "collect-garbage": () => collectGarbage(1),
   page: async ({ page }: PageTask) => {
     const read = await readPage(page);
     return handingOver(read, [read.content.buffer, read.bounds.buffer]);

@@ -17,10 +17,12 @@ export interface RestParts {
   readonly restingBytes: number;
   /** Bytes above which the daemon makes place for another (R58); 0 for never. */
   readonly limitBytes: number;
-  /** How long it is idle before threads and garbage go, before caches go, and how long it may be above the limit, in milliseconds. */
+  /** How long it is idle before garbage goes, before caches and threads go, and how long it may be above the limit, in milliseconds. */
   readonly times: { readonly garbageMs: number; readonly cachesMs: number; readonly limitMs: number };
   /** Monotonic ms. */
   readonly elapsed: () => number;
+  /** Complete garbage collections in the threads that have nothing to do. */
+  readonly collectInThreads: () => Promise<void>;
   /** Ends the threads that have nothing to do. */
   readonly endThreads: () => Promise<void>;
   /** Forgets what can be read again. */
@@ -34,7 +36,7 @@ export interface RestParts {
   readonly log: Log;
 }
 
-export const REST_TIMES: RestParts["times"] = { garbageMs: 5000, cachesMs: 30_000, limitMs: 60_000 };
+export const REST_TIMES: RestParts["times"] = { garbageMs: 5000, cachesMs: 120_000, limitMs: 60_000 };
 
 /** Asking the system for the size takes a tenth of a millisecond: not between two commands that follow each other. */
 const LOOK_AFTER_MS = 5;
@@ -47,7 +49,7 @@ const WORTHWHILE = 5e6;
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
 
 /**
- * Makes an idle daemon small again after large work: first threads and garbage, a while later the caches, each only if it takes more than an idle
+ * Makes an idle daemon small again after large work: first garbage, a while later the caches and the threads, each only if it takes more than an idle
  * daemon should. One that stays above the limit for a minute, all that included, makes place for another (R58). A daemon that is small has no timer.
  */
 export function createRest(parts: RestParts): Rest {
@@ -100,7 +102,7 @@ export function createRest(parts: RestParts): Rest {
     overSince = isOver() ? (overSince ?? elapsed()) : undefined;
     if (overSince !== undefined) later(Math.max(0, overSince + times.limitMs - elapsed()), enforce);
     if (!isLarge()) return;
-    later(times.garbageMs, () => giveBack("garbage", 1, parts.endThreads));
+    later(times.garbageMs, () => giveBack("garbage", 1, parts.collectInThreads));
     later(times.cachesMs, whenDone);
   };
   return {

@@ -20,8 +20,10 @@ export interface WorkerPool {
    * @throws PipdError "worker-crashed" when the thread ended without an answer; the pool itself goes on.
    */
   run<Result>(task: WorkerTask, transfer?: readonly Transferable[], signal?: AbortSignal): Promise<Result>;
+  /** Runs a task once in each thread that has nothing to do; starts none. A thread that fails at it does not count. */
+  runInIdle(task: WorkerTask): Promise<void>;
   /** Ends the threads that have nothing to do, ahead of their time. */
-  rest(): Promise<void>;
+  endIdle(): Promise<void>;
   /** Ends all threads; unfinished tasks are rejected with PipdError "worker-pool-closed". */
   close(): Promise<void>;
 }
@@ -164,20 +166,26 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     async run<Result>(task: WorkerTask, transfer: readonly Transferable[] = [], signal?: AbortSignal): Promise<Result> {
       if (pool.closed) throw poolClosed();
       signal?.throwIfAborted();
-      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-      const job: Job = { task, transfer, resolve, reject, promise, stopped: undefined };
+      const job = jobOf(task, transfer);
       const onAbort = (): void => abort(pool, job, signal?.reason);
       signal?.addEventListener("abort", onAbort, { once: true });
       dispatch(pool, job);
       try {
-        return (await promise) as Result;
+        return (await job.promise) as Result;
       } finally {
         signal?.removeEventListener("abort", onAbort);
       }
     },
-    async rest() {
-      const idle = [...pool.threads].filter((thread) => thread.job === undefined);
-      await Promise.all(idle.map(end));
+    async runInIdle(task) {
+      const jobs = idleThreads(pool).map((thread) => {
+        const job = jobOf(task, []);
+        give(pool, thread, job);
+        return job.promise;
+      });
+      await Promise.allSettled(jobs);
+    },
+    async endIdle() {
+      await Promise.all(idleThreads(pool).map(end));
     },
     async close() {
       pool.closed = true;
@@ -187,11 +195,19 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   };
 }
 
+function jobOf(task: WorkerTask, transfer: Job["transfer"]): Job {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  return { task, transfer, resolve, reject, promise, stopped: undefined };
+}
+
+const idleThreads = (pool: Pool): readonly Thread[] =>
+  [...pool.threads].filter((thread) => thread.job === undefined && !thread.isEnding);
+
 const rank = ({ isUrgent, weight = 0 }: WorkerTask): number => (isUrgent === true ? Number.MAX_VALUE : weight);
 
 /** To the idle thread that worked last (the others may run out of idle time), else to a new one, else into the queue. */
 function dispatch(pool: Pool, job: Job): void {
-  const idle = [...pool.threads].findLast((thread) => thread.job === undefined && !thread.isEnding);
+  const idle = idleThreads(pool).at(-1);
   if (idle !== undefined) give(pool, idle, job);
   else if (pool.threads.size < pool.options.size) give(pool, start(pool), job);
   else {

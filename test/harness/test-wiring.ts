@@ -185,6 +185,7 @@ export async function wire(parts: WiringParts): Promise<Wired> {
     queries,
     observation,
     isWorking: () => false,
+    collectInThreads: async () => {},
     endThreads: async () => {},
     dropCaches: () => {},
     flush: () => {},

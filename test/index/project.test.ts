@@ -5,8 +5,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { collectGarbage } from "../../daemon/server/collect-garbage.ts";
 import { normalizeName } from "../../daemon/standards/name.ts";
+import { collectGarbage } from "../../daemon/std/collect-garbage.ts";
 import { callOf, createWorld, DEMO, demoWheel, serve, sourcesOf, temporaryFolder } from "./world.ts";
 
 const NAMES = ["demo-1.0-py3-none-any.whl", "demo-2.0-cp311-cp311-manylinux_2_17_x86_64.whl", "demo-1.5.tar.gz"];

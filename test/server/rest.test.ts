@@ -24,6 +24,7 @@ function createProcess(rss: number, { garbage, caches }: { readonly garbage: num
     times: TIMES,
     elapsed: () => performance.now(),
     isWorking: () => process.isWorking,
+    collectInThreads: async () => void done.push("garbage of threads"),
     endThreads: async () => void done.push("threads"),
     dropCaches: () => {
       done.push("caches");
@@ -47,11 +48,11 @@ void describe("an idle daemon", { concurrency: 8 }, () => {
     const large = createProcess(200, { garbage: 50, caches: 70 });
     large.rest.idle();
     await sleep(300);
-    assert.deepEqual(large.done, ["threads", "collect", "threads", "caches", "collect"]);
+    assert.deepEqual(large.done, ["garbage of threads", "collect", "threads", "caches", "collect"]);
     const garbage = createProcess(200, { garbage: 120, caches: 50 });
     garbage.rest.idle();
     await sleep(300);
-    assert.deepEqual(garbage.done, ["threads", "collect"], "what is small again keeps its caches");
+    assert.deepEqual(garbage.done, ["garbage of threads", "collect"], "what is small again keeps its caches");
     const small = createProcess(80, { garbage: 10, caches: 10 });
     small.rest.idle();
     await sleep(300);

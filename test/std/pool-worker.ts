@@ -13,6 +13,7 @@ serveTasks({
     await new Promise((resolve) => setTimeout(resolve, task.ms));
     return threadId;
   },
+  add: ({ counter }: { readonly counter: SharedArrayBuffer }) => Atomics.add(new Int32Array(counter), 0, 1),
   refuse: () => {
     throw new PipdError("some-code", "what happened", { hint: "what to do" });
   },

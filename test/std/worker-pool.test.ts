@@ -65,6 +65,26 @@ describe("a pool of worker threads", () => {
     });
   }
 
+  it("runs a task in every thread that has nothing to do, starts none for it, and ends such threads", async () => {
+    const pool = make(2);
+    const counter = new SharedArrayBuffer(4);
+    const added = async (): Promise<number> => {
+      await pool.runInIdle(task("add", { counter }));
+      return Atomics.exchange(new Int32Array(counter), 0, 0);
+    };
+    assert.equal(await added(), 0);
+    const two = await Promise.all([pool.run(task("later", { ms: 20 })), pool.run(task("later", { ms: 20 }))]);
+    assert.equal(await added(), 2);
+    const busy = pool.run(task("later", { ms: 200 }));
+    assert.equal(await added(), 1);
+    await pool.runInIdle(task("refuse"));
+    await pool.endIdle();
+    assert.ok(two.includes(await busy), "a thread that works is left alone");
+    await pool.endIdle();
+    assert.equal(await added(), 0);
+    assert.ok(!two.includes(await pool.run(task("thread"))));
+  });
+
   it("fails every task when the worker's file does not exist, and only then", async () => {
     const pool = createWorkerPool({ size: 1, file: new URL("./not-there.ts", import.meta.url), idleMs: 10 });
     const results = await Promise.allSettled([pool.run(task("echo")), pool.run(task("echo"))]);
