@@ -8,14 +8,14 @@ import type { Output } from "./output.ts";
 import { findPlaces } from "./places.ts";
 import { scheduledTaskPlan } from "./scheduled-task.ts";
 import type { Command, ServiceFile, ServicePlan } from "./service-plan.ts";
-import { ALLOCATION, daemonCommand } from "./start-daemon.ts";
+import { daemonCommand, daemonVariables } from "./start-daemon.ts";
 import { systemdPlan } from "./systemd-units.ts";
 
 /** The plan for the system that this runs on. Throws UnsafePlace and the like where there is no place for a socket. */
 function currentPlan(): ServicePlan {
   const { env } = process;
   const { folders, paths } = findPlaces();
-  const [flags, environment] = [daemonCommand(BUILD_FOLDER, folders, []), ALLOCATION];
+  const [flags, environment] = [daemonCommand(BUILD_FOLDER, folders, []), daemonVariables(BUILD_FOLDER)];
   const daemon: Command = [process.execPath, ...flags];
   if (process.platform === "darwin")
     return launchAgentPlan({ daemon, environment, home: env["HOME"] ?? "", uid: process.getuid!() });

@@ -11,9 +11,9 @@ export class StartFailed extends Error {
   override readonly name = "StartFailed";
 }
 
-function daemonEnvironment(): Record<string, string> {
+function daemonEnvironment(buildFolder: string): Record<string, string> {
   const kept = Object.entries(process.env).filter(([name]) => DAEMON_VARIABLES.test(name));
-  return Object.fromEntries([...kept, ...Object.entries(ALLOCATION)]) as Record<string, string>;
+  return Object.fromEntries([...kept, ...Object.entries(daemonVariables(buildFolder))]) as Record<string, string>;
 }
 
 /**
@@ -21,11 +21,16 @@ function daemonEnvironment(): Record<string, string> {
  * so that a daemon is small again after a large install (R59): 86 to 88 MB after one of 90 wheels, where glibc's own values leave 107. What V8's compilers
  * take (8 to 32 kB at once) comes from the heap: mapped one by one, with two heaps for a dozen threads, it cost a cold installation a tenth of its time.
  */
-export const ALLOCATION = {
+const ALLOCATION = {
   MALLOC_ARENA_MAX: "4",
   MALLOC_MMAP_THRESHOLD_: "70000",
   MALLOC_TRIM_THRESHOLD_: "262144",
 };
+
+/** What every daemon has in its environment, by whomever it is started. The build compiles the daemon's modules ahead: see test/build.mjs. */
+export function daemonVariables(buildFolder: string): Readonly<Record<string, string>> {
+  return { ...ALLOCATION, NODE_COMPILE_CACHE: `${buildFolder}/code` };
+}
 
 /** The arguments of Node that make it the daemon of these folders. */
 export function daemonCommand(buildFolder: string, folders: PipdFolders, flags: readonly string[]): string[] {
@@ -40,7 +45,7 @@ export function daemonCommand(buildFolder: string, folders: PipdFolders, flags: 
 export function startInProcess(buildFolder: string, folders: PipdFolders): ChildProcess {
   return spawn(process.execPath, daemonCommand(buildFolder, folders, ["--stdio"]), {
     cwd: "/",
-    env: daemonEnvironment(),
+    env: daemonEnvironment(buildFolder),
     stdio: ["pipe", "pipe", "inherit"],
   });
 }
@@ -101,7 +106,7 @@ async function spawnDaemon(
   const flags = ["--spawned", ...(reason === undefined ? [] : [`--reason=${reason}`])];
   const child = spawn(process.execPath, daemonCommand(buildFolder, folders, flags), {
     cwd: "/",
-    env: daemonEnvironment(),
+    env: daemonEnvironment(buildFolder),
     // A session of its own: the terminal's Ctrl-C and hang-up do not reach it (R23).
     detached: true,
     stdio: ["ignore", log, log, "pipe"],

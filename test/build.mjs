@@ -1,6 +1,6 @@
 /**
- * Bundles the program into .build: client.cjs, daemon.js (with lazy chunks), worker.js, assets, build-id; and compiles the native client, `pipd`, where there
- * is a C compiler. Takes a fraction of a second, and changes nothing when nothing has changed.
+ * Bundles the program into .build: client.cjs, daemon.js (with lazy chunks), worker.js, assets, build-id; compiles the daemon's modules for this Node
+ * (`code`), and the native client, `pipd`, where there is a C compiler. Takes a second or two, and changes nothing when nothing has changed.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -141,6 +141,28 @@ function writeBuild(folder, files) {
     if (!wanted.has(`chunks/${name}`)) rmSync(join(chunks, name));
 }
 
+/**
+ * Node's compile cache for the modules of the daemon, so that a daemon answers its first command 30 ms sooner. Another Node than this one, or another user,
+ * leaves it alone, and does without where it cannot write its own.
+ */
+function compileModules(folder) {
+  const code = join(folder, "code");
+  const stamp = join(folder, "code-id");
+  const id = `${process.version} ${readFileSync(join(folder, "build-id"), "utf8")}`;
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === id) return;
+  rmSync(code, { recursive: true, force: true });
+  const node = (...words) =>
+    spawnSync(process.execPath, words, { env: { NODE_COMPILE_CACHE: code }, stdio: "ignore" }).status === 0;
+  const chunks = readdirSync(join(folder, "chunks")).map((name) => `await import("./chunks/${name}");`);
+  const importer = join(folder, "import-chunks.mjs");
+  writeFileSync(importer, chunks.join("\n"));
+  const none = JSON.stringify({ runtime: code, state: code, cache: code, config: code });
+  // A daemon for one client, who has gone already: it writes nothing.
+  const compiled = node(importer) && node(join(folder, "daemon.js"), "--stdio", `--folders=${none}`);
+  rmSync(importer);
+  if (compiled) writeFileSync(stamp, id);
+}
+
 const LAUNCHER = join(ROOT, "client/launcher");
 /** Tried in this order: musl makes the smallest programs, and one that needs no shared library starts soonest. */
 const COMPILERS = ["musl-gcc", "cc", "gcc", "clang"];
@@ -202,11 +224,13 @@ const withTests = process.argv.includes("--with-tests");
 const client = await bundleClient();
 const rare = await bundleRare();
 writeBuild(join(ROOT, ".build"), [...client, ...(await bundleDaemon(rare, []))]);
+compileModules(join(ROOT, ".build"));
 compileLauncher(join(ROOT, ".build"));
 if (withTests) {
   // A second installation, complete with the entry script.
   const install = join(ROOT, ".build/test-install");
   writeBuild(join(install, ".build"), [...client, ...(await bundleDaemon(rare, [testWiring]))]);
+  compileModules(join(install, ".build"));
   cpSync(join(ROOT, "client/pipd"), join(install, "client/pipd"));
   copyLauncher(join(ROOT, ".build"), join(install, ".build"));
   cpSync(join(ROOT, "systemd"), join(install, "systemd"), { recursive: true });

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { daemonCommand } from "../../client/start-daemon.ts";
+import { daemonCommand, daemonVariables } from "../../client/start-daemon.ts";
+import { TEST_PIPD } from "../harness/run-cli.ts";
+import { createSandbox } from "../harness/sandbox.ts";
 
 /** Prints how many of Node's own modules were compiled with the code that its binary has for them, and how many without. */
 const COUNT = `
@@ -28,4 +31,35 @@ test("the daemon's flags leave Node the compiled code of its own modules", () =>
   assert.ok(withCode > 10, `${withCode}`);
   // The other outcome can be seen.
   assert.ok(count([...flags, "--heap-growing-percent=50"]).without > 10);
+});
+
+test("a daemon finds its own modules compiled by the build, with the flags that it has", async () => {
+  await using sandbox = createSandbox();
+  const build = join(dirname(TEST_PIPD), "../.build");
+  const places = { runtime: sandbox.runtime, state: sandbox.home, cache: sandbox.home, config: sandbox.config };
+  // For a client that has gone already, so that it ends by itself.
+  const [first, ...words] = daemonCommand(build, places, ["--stdio"]);
+  const modules = (env: Readonly<Record<string, string>>): readonly string[] => {
+    const told = { ...env, NODE_DEBUG_NATIVE: "COMPILE_CACHE" };
+    const { stderr, status } = spawnSync(process.execPath, [first!, ...words], {
+      env: told,
+      input: "",
+      encoding: "utf8",
+    });
+    assert.equal(status, 0, stderr);
+    return stderr.split("\n").filter((line) => line.includes(`${build}/`));
+  };
+  const found = modules(daemonVariables(build));
+  assert.ok(found.filter((line) => line.includes("was accepted")).length > 3, found.join("\n"));
+  assert.deepEqual(
+    found.filter((line) => /rejected|writing cache/.test(line)),
+    [],
+  );
+  // The other outcome can be seen.
+  const elsewhere = modules({ NODE_COMPILE_CACHE: join(sandbox.home, "code") });
+  assert.deepEqual(
+    elsewhere.filter((line) => line.includes("was accepted")),
+    [],
+  );
+  assert.ok(elsewhere.filter((line) => line.includes("writing cache")).length > 3, elsewhere.join("\n"));
 });
