@@ -15,7 +15,7 @@ export interface Dispatchers {
 }
 
 export interface DispatcherOptions {
-  /** Loads undici, with the first request: it takes 90 ms. */
+  /** Loads undici, with the first request. */
   readonly load: () => Promise<Undici>;
   /** Connections to a host that speaks HTTP/1.1. */
   readonly connections: number;
@@ -31,6 +31,7 @@ const MOST_DISPATCHERS = 8;
 const KEEP_ALIVE = 60_000;
 const H2_WINDOW = 4 * 1024 * 1024;
 
+/** What is used of it; the bundle has nothing else (test/build.mjs). */
 interface Undici {
   readonly Agent: typeof Agent;
   readonly Pool: typeof Pool;
