@@ -73,19 +73,23 @@ export function createRest(parts: RestParts): Rest {
     for (const timer of timers) clearTimeout(timer);
     timers.clear();
   };
-  const giveBack = async (what: string, rounds: number, work: () => Promise<void> | void): Promise<void> => {
+  /** False if a command came meanwhile, which does not wait for a collection: there will be another rest. */
+  const giveBack = async (what: string, rounds: number, work: () => Promise<void>): Promise<boolean> => {
     const before = rss();
-    if (!isLarge()) return;
+    if (!isLarge()) return true;
+    const wasResting = resting;
     await work();
+    if (wasResting && !resting) return false;
     parts.collect(rounds);
     log.info({ what, before: megabytes(before), after: megabytes(rss()) }, "gave memory back");
+    return true;
   };
   const giveAllBack = (): Promise<void> =>
     giveBack("caches", ALL_ROUNDS, async () => {
       await parts.endThreads();
       parts.dropCaches();
-    }).then(() => {
-      least = rss();
+    }).then((isDone) => {
+      if (isDone) least = rss();
     });
   const whenDone = async (): Promise<void> => {
     if (parts.isWorking()) later(times.cachesMs, whenDone);
@@ -102,7 +106,7 @@ export function createRest(parts: RestParts): Rest {
     overSince = isOver() ? (overSince ?? elapsed()) : undefined;
     if (overSince !== undefined) later(Math.max(0, overSince + times.limitMs - elapsed()), enforce);
     if (!isLarge()) return;
-    later(times.garbageMs, () => giveBack("garbage", 1, parts.collectInThreads));
+    later(times.garbageMs, async () => void (await giveBack("garbage", 1, parts.collectInThreads)));
     later(times.cachesMs, whenDone);
   };
   return {

@@ -15,6 +15,8 @@ function createProcess(rss: number, { garbage, caches }: { readonly garbage: num
     rss: rss * MB,
     done,
     isWorking: false,
+    /** When the threads have collected their garbage. */
+    threads: Promise.resolve(),
     rest: undefined as unknown as Rest,
   };
   process.rest = createRest({
@@ -24,7 +26,10 @@ function createProcess(rss: number, { garbage, caches }: { readonly garbage: num
     times: TIMES,
     elapsed: () => performance.now(),
     isWorking: () => process.isWorking,
-    collectInThreads: async () => void done.push("garbage of threads"),
+    collectInThreads: async () => {
+      done.push("garbage of threads");
+      await process.threads;
+    },
     endThreads: async () => void done.push("threads"),
     dropCaches: () => {
       done.push("caches");
@@ -73,6 +78,19 @@ void describe("an idle daemon", { concurrency: 8 }, () => {
     stuck.rest.idle();
     await sleep(300);
     assert.equal(stuck.done.length, first);
+  });
+
+  test("R59 a command that comes while threads collect does not wait for the daemon's own collection", async () => {
+    const large = createProcess(200, { garbage: 50, caches: 70 });
+    large.threads = sleep(70);
+    large.rest.idle();
+    await sleep(40);
+    large.rest.busy();
+    await sleep(100);
+    assert.deepEqual(large.done, ["garbage of threads"]);
+    large.rest.idle();
+    await sleep(300);
+    assert.deepEqual(large.done.slice(1), ["garbage of threads", "collect", "threads", "caches", "collect"]);
   });
 
   test("R58 makes place for another when it stays above the limit, all given back", async () => {
