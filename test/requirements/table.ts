@@ -266,9 +266,9 @@ export const REQUIREMENTS: Readonly<Record<number, Requirement>> = {
   },
   59: {
     says: "an idle daemon hardly wakes, and is small, also after large work",
-    tests: ["server/rest.test.ts", "server/resources.test.ts", "deep/resources.deep.ts"],
+    tests: ["index/project.test.ts", "server/rest.test.ts", "server/resources.test.ts", "deep/resources.deep.ts"],
     differs:
-      "After large work it is small again half a minute later: until then what it has read is worth more than the memory.",
+      "After large work it is small again two minutes later: until then what it has read, and warm threads, are worth more than the memory.",
   },
   60: {
     says: "a private log, rotated 5 x 5 MB, that can be followed; a doctor with a verdict and a file without credentials",
