@@ -49,8 +49,6 @@ const BUILD_FOLDER = import.meta.dirname.endsWith("/daemon")
 const CHECK_SOCKET_MS = 30_000;
 /** What an idle daemon may take, and takes when it has only small work behind it (R59). */
 const RESTING_BYTES = 90e6;
-/** What it may take soon after large work. */
-const WORKED_BYTES = 250e6;
 /** How long a daemon that has lost its name may take to notice. */
 const LEAVING_MS = 1000;
 
@@ -191,7 +189,6 @@ function buildWorld(folders: PipdFolders, log: DeferredLog): World {
         : {
             rss: () => process.memoryUsage.rss(),
             restingBytes: RESTING_BYTES,
-            muchBytes: WORKED_BYTES,
             limitBytes: settings.memoryLimit,
             times: REST_TIMES,
             elapsed: () => performance.now(),

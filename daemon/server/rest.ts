@@ -15,17 +15,10 @@ export interface RestParts {
   readonly rss: () => number;
   /** Bytes above which an idle daemon is not (R59): work has left something behind. */
   readonly restingBytes: number;
-  /** Bytes above which garbage goes sooner. */
-  readonly muchBytes: number;
   /** Bytes above which the daemon makes place for another (R58); 0 for never. */
   readonly limitBytes: number;
-  /** How long it is idle before much garbage goes, before any goes, before caches and threads go, and how long it may be above the limit, in milliseconds. */
-  readonly times: {
-    readonly muchGarbageMs: number;
-    readonly garbageMs: number;
-    readonly cachesMs: number;
-    readonly limitMs: number;
-  };
+  /** How long it is idle before garbage goes, before caches and threads go, and how long it may be above the limit, in milliseconds. */
+  readonly times: { readonly garbageMs: number; readonly cachesMs: number; readonly limitMs: number };
   /** Monotonic ms. */
   readonly elapsed: () => number;
   /** Complete garbage collections in the threads that have nothing to do. */
@@ -43,13 +36,7 @@ export interface RestParts {
   readonly log: Log;
 }
 
-/** A collection blocks for a tenth of a second: seldom between the commands of a person, unless there is much to give back. */
-export const REST_TIMES: RestParts["times"] = {
-  muchGarbageMs: 500,
-  garbageMs: 5000,
-  cachesMs: 120_000,
-  limitMs: 60_000,
-};
+export const REST_TIMES: RestParts["times"] = { garbageMs: 5000, cachesMs: 120_000, limitMs: 60_000 };
 
 /** Asking the system for the size takes a tenth of a millisecond: not between two commands that follow each other. */
 const LOOK_AFTER_MS = 5;
@@ -66,7 +53,7 @@ const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
  * daemon should. One that stays above the limit for a minute, all that included, makes place for another (R58). A daemon that is small has no timer.
  */
 export function createRest(parts: RestParts): Rest {
-  const { rss, restingBytes, muchBytes, limitBytes, times, elapsed, log } = parts;
+  const { rss, restingBytes, limitBytes, times, elapsed, log } = parts;
   const timers = new Set<NodeJS.Timeout>();
   let overSince: number | undefined;
   let ended = false;
@@ -119,10 +106,7 @@ export function createRest(parts: RestParts): Rest {
     overSince = isOver() ? (overSince ?? elapsed()) : undefined;
     if (overSince !== undefined) later(Math.max(0, overSince + times.limitMs - elapsed()), enforce);
     if (!isLarge()) return;
-    later(
-      rss() > muchBytes ? times.muchGarbageMs : times.garbageMs,
-      async () => void (await giveBack("garbage", 1, parts.collectInThreads)),
-    );
+    later(times.garbageMs, async () => void (await giveBack("garbage", 1, parts.collectInThreads)));
     later(times.cachesMs, whenDone);
   };
   return {

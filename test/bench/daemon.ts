@@ -35,8 +35,8 @@ export async function measureIdle(world: World): Promise<void> {
   world.row({ name: "idle daemon, % of a processor", figures: { pipd: [percent] }, target: "<= 0.1 %" });
 }
 
-/** Time in which a daemon that has grown much has collected its garbage. */
-const REST_SECONDS = "1.5";
+/** Time in which a daemon has ended its threads and collected what it does not need any more. */
+const REST_SECONDS = "15";
 
 /** Right after `resolve` has resolved airflow in a new daemon, and when that has come to rest. */
 export async function measureMemory(world: World, resolve: (box: Sandbox) => Promise<unknown>): Promise<void> {

@@ -4,7 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { createRest, type Rest } from "../../daemon/server/rest.ts";
 
 const MB = 1e6;
-const TIMES = { muchGarbageMs: 8, garbageMs: 20, cachesMs: 60, limitMs: 120 };
+const TIMES = { garbageMs: 20, cachesMs: 60, limitMs: 120 };
 
 /** The clock of these tests, in ms: it goes when a test lets time pass, so that no busy machine changes what comes before what. */
 let clock = 0;
@@ -33,7 +33,6 @@ function createProcess(rss: number, { garbage, caches }: { readonly garbage: num
   process.rest = createRest({
     rss: () => process.rss,
     restingBytes: 90 * MB,
-    muchBytes: 250 * MB,
     limitBytes: 500 * MB,
     times: TIMES,
     elapsed: () => clock,
@@ -77,18 +76,6 @@ void describe("an idle daemon", () => {
     small.rest.idle();
     await pass(300);
     assert.deepEqual(small.done, []);
-  });
-
-  test("R59 gives much garbage back sooner", async () => {
-    for (const [rss, done] of [
-      [250, []],
-      [251, ["garbage of threads", "collect"]],
-    ] as const) {
-      const process = createProcess(rss, { garbage: 50, caches: 0 });
-      process.rest.idle();
-      await pass(5 + TIMES.muchGarbageMs);
-      assert.deepEqual(process.done, done);
-    }
   });
 
   test("R59 does nothing while runs are in progress, and not again for what cannot be given back", async () => {
