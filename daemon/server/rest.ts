@@ -97,9 +97,11 @@ export function createRest(parts: RestParts): Rest {
   };
   const isOver = (): boolean => limitBytes > 0 && rss() > limitBytes;
   const enforce = async (): Promise<void> => {
-    if (!isOver()) return;
-    await giveAllBack();
-    if (isOver() && resting)
+    if (isOver()) await giveBack("garbage", 1, parts.collectInThreads);
+    if (isOver() && resting) await giveAllBack();
+    // The next command fills the caches again, and has a minute for it.
+    if (!isOver()) overSince = undefined;
+    else if (resting)
       parts.retire(`it used ${megabytes(rss())} of memory, and memory-limit is ${megabytes(limitBytes)}`);
   };
   const look = async (): Promise<void> => {

@@ -29,6 +29,11 @@ function createProcess(rss: number, { garbage, caches }: { readonly garbage: num
     /** When the threads have collected their garbage. */
     threads: Promise.resolve(),
     rest: undefined as unknown as Rest,
+    /** By what can be given back. */
+    grow: (by: { readonly garbage: number; readonly caches: number }) => {
+      process.rss += (by.garbage + by.caches) * MB;
+      droppable = { garbage: droppable.garbage + by.garbage * MB, caches: droppable.caches + by.caches * MB };
+    },
   };
   process.rest = createRest({
     rss: () => process.rss,
@@ -127,6 +132,47 @@ void describe("an idle daemon", () => {
       large.done.filter((what) => what.startsWith("it used")),
       [],
     );
+  });
+
+  test("R58 begins to count anew when enough was given back: not every command finds the caches empty", async () => {
+    const large = createProcess(400, { garbage: 0, caches: 0 });
+    const drops = (): number => large.done.filter((what) => what === "caches").length;
+    for (let time = 1; time <= 3; time++) {
+      // The first command after the caches were dropped fills them again.
+      large.grow({ garbage: 0, caches: 300 });
+      const begun = clock;
+      while (drops() < time) {
+        large.rest.idle();
+        await pass(15);
+        large.rest.busy();
+      }
+      assert.ok(clock - begun >= TIMES.limitMs, `${clock - begun} ms after it grew`);
+    }
+    assert.ok(!large.done.some((what) => what.startsWith("it used")));
+  });
+
+  test("R58 keeps the caches if garbage is enough", async () => {
+    const large = createProcess(700, { garbage: 250, caches: 50 });
+    for (let round = 0; round < 12; round++) {
+      large.rest.idle();
+      await pass(15);
+      large.rest.busy();
+    }
+    assert.deepEqual(large.done, ["garbage of threads", "collect"]);
+  });
+
+  test("R58 leaves the caches to a command that comes while threads collect", async () => {
+    const large = createProcess(700, { garbage: 0, caches: 300 });
+    const threads = Promise.withResolvers<void>();
+    large.threads = threads.promise;
+    while (large.done.length === 0) {
+      large.rest.idle();
+      await pass(15);
+      large.rest.busy();
+    }
+    threads.resolve();
+    await pass(50);
+    assert.deepEqual(large.done, ["garbage of threads"]);
   });
 
   test("R58 counts the time above the limit over short runs, of which there is always one", async () => {
